@@ -1,0 +1,134 @@
+package http1
+
+import "bytes"
+
+// Field is one field line. Name and Value are views into the buffer that was
+// parsed: the name as it was written, the value without blanks around it. They
+// hold as long as the caller leaves that buffer alone.
+type Field struct{ Name, Value []byte }
+
+// lines finds the line ends of a head while it arrives, looking at each byte
+// once. It remembers offsets, not slices, so the caller may move its buffer
+// between calls.
+type lines struct {
+	next   int   // the first byte not looked at yet
+	start  int   // where the line at hand begins
+	ends   []int // behind the CRLF of each line so far
+	begins int   // where the first line begins: 0, or 2 after an empty line
+}
+
+func (l *lines) reset() { *l = lines{ends: l.ends[:0]} }
+
+// scan goes on where the last call ended. It returns the length of the head
+// when the empty line is there, 0 when more is needed.
+func (l *lines) scan(buf []byte, lim *Limits) (int, *rule) {
+	for {
+		i := bytes.IndexByte(buf[l.next:], '\n')
+		if i < 0 {
+			l.next = len(buf)
+			return 0, nil
+		}
+		lf := l.next + i
+		if lf == 0 || buf[lf-1] != '\r' {
+			return 0, errBareLF
+		}
+		l.next = lf + 1
+		empty := lf-1 == l.start
+		switch {
+		case empty && len(l.ends) > 0:
+			return l.next, nil
+		case empty && l.begins > 0:
+			return 0, errEmptyStart
+		case empty:
+			l.begins = l.next
+		case len(l.ends) > lim.Fields:
+			return 0, errFieldsMany
+		default:
+			l.ends = append(l.ends, l.next)
+		}
+		l.start = l.next
+	}
+}
+
+// first returns the first line without its CRLF.
+func (l *lines) first(buf []byte) []byte { return buf[l.begins : l.ends[0]-2] }
+
+// parseField judges one line without its CRLF (RFC 9112 section 5.1).
+func parseField(line []byte) (Field, *rule) {
+	colon := 0
+	for colon < len(line) && tokenBytes[line[colon]] {
+		colon++
+	}
+	if colon == len(line) || line[colon] != ':' || colon == 0 {
+		return Field{}, whyNoName(line, colon)
+	}
+	value := trimBlanks(line[colon+1:])
+	if !IsFieldValue(value) {
+		return Field{}, errFieldValue
+	}
+	return Field{Name: line[:colon:colon], Value: value[:len(value):len(value)]}, nil
+}
+
+// whyNoName names what is wrong with a line whose first i bytes only are a
+// token.
+func whyNoName(line []byte, i int) *rule {
+	switch {
+	case isBlank(line[0]):
+		return errFold
+	case bytes.IndexByte(line, ':') < 0:
+		return errNoColon
+	case i > 0 && isBlank(line[i]) && bytes.IndexByte(line, ':') == i+len(line[i:])-len(bytes.TrimLeft(line[i:], " \t")):
+		return errBeforeColon
+	}
+	return errFieldName
+}
+
+// kind tells the few fields that this package reads.
+type kind uint8
+
+const (
+	otherField kind = iota
+	hostField
+	connectionField
+	contentLengthField
+	transferEncodingField
+	expectField
+	upgradeField
+	teField
+)
+
+func kindOf(name []byte) kind {
+	switch len(name) {
+	case 2:
+		return kindIf(name, "te", teField)
+	case 4:
+		return kindIf(name, "host", hostField)
+	case 6:
+		return kindIf(name, "expect", expectField)
+	case 7:
+		return kindIf(name, "upgrade", upgradeField)
+	case 10:
+		return kindIf(name, "connection", connectionField)
+	case 14:
+		return kindIf(name, "content-length", contentLengthField)
+	case 17:
+		return kindIf(name, "transfer-encoding", transferEncodingField)
+	}
+	return otherField
+}
+
+func kindIf(name []byte, lower string, k kind) kind {
+	if EqualFold(name, lower) {
+		return k
+	}
+	return otherField
+}
+
+// element cuts the first element off a comma-separated list and trims it
+// (RFC 9110 section 5.6.1). Empty elements come as empty slices.
+func element(list []byte) (first, rest []byte) {
+	first, rest, _ = bytes.Cut(list, comma)
+	return trimBlanks(first), rest
+}
+
+var comma = []byte{','}
