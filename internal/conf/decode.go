@@ -1,0 +1,277 @@
+package conf
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	// MaxFileBytes bounds one file. A table of ten thousand tenants in a single
+	// file takes a few MiB; the tree of a file takes many times its size.
+	MaxFileBytes = 16 << 20
+
+	// maxDepth bounds nesting. The deepest declared key is below ten; recursion
+	// stays shallow whatever the file says.
+	maxDepth = 64
+
+	// maxAliasNodes bounds how many nodes aliases expand to in one file, the
+	// "billion laughs" of YAML. A shared list of a thousand entries may be used
+	// a hundred times; whoever needs more names it as a set.
+	maxAliasNodes = 100_000
+)
+
+// Decode reads one file into a pointer to a struct and records every fault in
+// r. What is faulty is left zero, with its position set.
+func Decode(file string, text []byte, into any, r *Report) {
+	NewDecoder().Decode(file, text, into, r)
+}
+
+// Decode is [Decode] with the declarations that d already knows.
+func (d *Decoder) Decode(file string, text []byte, into any, r *Report) {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		panic(fmt.Sprintf("conf: cannot decode into a %T: expected a pointer to a struct", into))
+	}
+	p := d.planOf(into)
+	root := parse(file, text, r)
+	if root == nil {
+		return
+	}
+	w := walk{file: file, report: r}
+	w.value(root, p, v.Elem())
+}
+
+// walk is one pass over the tree of one file.
+type walk struct {
+	file       string
+	report     *Report
+	path       []step       // from the root to the value at hand
+	expanding  []*yaml.Node // the targets of the aliases being followed
+	aliasNodes int          // visited below aliases
+}
+
+// step is one level on the way down.
+type step struct {
+	key    *yaml.Node // nil for the items of a list
+	within *plan      // the struct that declares key; nil for the keys of a Map
+}
+
+// value decodes n into v and reports whether it is without fault.
+func (w *walk) value(n *yaml.Node, p *plan, v reflect.Value) bool {
+	if n.Kind == yaml.AliasNode {
+		return w.alias(n, p, v)
+	}
+	if p.kind == kindAt || p.kind == kindList || p.kind == kindOneOrMany {
+		*v.Field(1).Addr().Interface().(*Pos) = w.pos(n)
+	}
+	if !w.admit(n) {
+		return false
+	}
+	if !fits(n, p) {
+		return w.mismatch(n, p)
+	}
+	switch p.kind {
+	case kindAt:
+		return w.value(n, p.elem, v.Field(0))
+	case kindPointer:
+		v.Set(reflect.New(p.elem.typ))
+		return w.value(n, p.elem, v.Elem())
+	case kindList, kindOneOrMany:
+		return w.list(n, p, v)
+	case kindMap:
+		return w.entries(n, p, v)
+	case kindStruct:
+		return w.structure(n, p, v)
+	}
+	return w.scalar(n, p, v)
+}
+
+// alias decodes what n refers to. A position within it is where it is written.
+func (w *walk) alias(n *yaml.Node, p *plan, v reflect.Value) bool {
+	if slices.Contains(w.expanding, n.Alias) {
+		return w.fault(n, "", "the alias %q contains itself", "*"+n.Value)
+	}
+	w.expanding = append(w.expanding, n.Alias)
+	ok := w.value(n.Alias, p, v)
+	w.expanding = w.expanding[:len(w.expanding)-1]
+	return ok
+}
+
+// admit refuses what may stand nowhere.
+func (w *walk) admit(n *yaml.Node) bool {
+	if n.Style&yaml.TaggedStyle != 0 {
+		return w.fault(n, "remove the tag", "explicit tag %q; expected a value without a tag", n.Tag)
+	}
+	if len(w.path) > maxDepth {
+		return w.fault(n, "", "a value more than %d levels deep; expected fewer", maxDepth)
+	}
+	if len(w.expanding) == 0 {
+		return true
+	}
+	w.aliasNodes++
+	if w.aliasNodes == maxAliasNodes+1 {
+		w.fault(n, "", "the aliases of this file expand to more than %d values", maxAliasNodes)
+	}
+	return w.aliasNodes <= maxAliasNodes
+}
+
+func (w *walk) list(n *yaml.Node, p *plan, v reflect.Value) bool {
+	nodes := n.Content
+	if n.Kind != yaml.SequenceNode {
+		nodes = []*yaml.Node{n}
+	}
+	items := v.Field(0)
+	items.Set(reflect.MakeSlice(items.Type(), len(nodes), len(nodes)))
+	w.path = append(w.path, step{})
+	ok := true
+	for i, node := range nodes {
+		item := items.Index(i)
+		*item.Field(1).Addr().Interface().(*Pos) = w.pos(node)
+		ok = w.value(node, p.elem, item.Field(0)) && ok
+	}
+	w.path = w.path[:len(w.path)-1]
+	return ok
+}
+
+func (w *walk) entries(n *yaml.Node, p *plan, v reflect.Value) bool {
+	v.Set(reflect.MakeSlice(p.typ, len(n.Content)/2, len(n.Content)/2))
+	used := 0
+	ok := w.pairs(n, func(key, value *yaml.Node) bool {
+		entry := v.Index(used)
+		used++
+		entry.Field(0).SetString(key.Value)
+		*entry.Field(1).Addr().Interface().(*Pos) = w.pos(key)
+		return w.below(step{key: key}, value, p.elem, entry.Field(2))
+	})
+	v.SetLen(used)
+	return ok
+}
+
+func (w *walk) structure(n *yaml.Node, p *plan, v reflect.Value) bool {
+	for _, index := range p.pos {
+		*v.FieldByIndex(index).Addr().Interface().(*Pos) = w.pos(n)
+	}
+	if n.Kind == yaml.MappingNode {
+		if !w.keys(n, p, v) {
+			return false
+		}
+	} else {
+		ok := w.value(n, p.short.plan, v.FieldByIndex(p.short.index))
+		if !w.required(n, p, map[*field]bool{p.short: true}) || !ok {
+			return false
+		}
+	}
+	before := w.report.Faults()
+	for _, index := range p.checks {
+		v.FieldByIndex(index).Addr().Interface().(Checker).CheckConf(w.pos(n), w.report)
+	}
+	return w.report.Faults() == before
+}
+
+// keys decodes the declared keys of the map n.
+func (w *walk) keys(n *yaml.Node, p *plan, v reflect.Value) bool {
+	written := make(map[*field]bool, len(n.Content)/2)
+	ok := w.pairs(n, func(key, value *yaml.Node) bool {
+		if strings.HasPrefix(key.Value, "x-") {
+			return true
+		}
+		f := p.byName[key.Value]
+		if f == nil {
+			return w.unknown(key, p)
+		}
+		written[f] = true
+		return w.below(step{key: key, within: p}, value, f.plan, v.FieldByIndex(f.index))
+	})
+	return w.required(n, p, written) && ok
+}
+
+// pairs calls each for every good key of the map n.
+func (w *walk) pairs(n *yaml.Node, each func(key, value *yaml.Node) bool) bool {
+	ok := true
+	first := make(map[string]*yaml.Node, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if !w.admitKey(key) {
+			ok = false
+			continue
+		}
+		if earlier := first[key.Value]; earlier != nil {
+			ok = w.fault(key, "", "duplicate key %q; it is already written at %v", key.Value, w.pos(earlier))
+			continue
+		}
+		first[key.Value] = key
+		ok = each(key, value) && ok
+	}
+	return ok
+}
+
+// admitKey refuses what is no plain key.
+func (w *walk) admitKey(key *yaml.Node) bool {
+	switch {
+	case key.Kind == yaml.AliasNode:
+		return w.fault(key, "put a name that begins with * in quotes", "the alias %q stands for a key; expected the key itself", "*"+key.Value)
+	case key.Kind != yaml.ScalarNode:
+		return w.fault(key, "", "%s stands for a key; expected text", standing(key))
+	case key.Tag == "!!merge" && key.Style&yaml.TaggedStyle == 0:
+		return w.fault(key, "write the keys out, or give the whole value an anchor", "merge key %q; expected a key of this map", key.Value)
+	case key.Style&yaml.TaggedStyle != 0:
+		return w.fault(key, "remove the tag", "explicit tag %q; expected a key without a tag", key.Tag)
+	case key.Value == "":
+		return w.fault(key, "", "empty key; expected a name")
+	}
+	return true
+}
+
+// below decodes the value of the key that s names.
+func (w *walk) below(s step, value *yaml.Node, p *plan, v reflect.Value) bool {
+	w.path = append(w.path, s)
+	ok := w.value(value, p, v)
+	w.path = w.path[:len(w.path)-1]
+	return ok
+}
+
+// required demands the required keys of the struct at n.
+func (w *walk) required(n *yaml.Node, p *plan, written map[*field]bool) bool {
+	ok := true
+	for _, f := range p.fields {
+		if f.required && !written[f] {
+			hint := ""
+			if f.example != "" {
+				hint = "write it like " + f.name + ": " + f.example
+			}
+			ok = w.fault(n, hint, "required key %q is missing", f.name)
+		}
+	}
+	return ok
+}
+
+// fits reports whether a node of this kind can be what p declares.
+func fits(n *yaml.Node, p *plan) bool {
+	switch p.kind {
+	case kindAt, kindPointer:
+		return fits(n, p.elem)
+	case kindList:
+		return n.Kind == yaml.SequenceNode
+	case kindOneOrMany:
+		return n.Kind == yaml.SequenceNode || fits(n, p.elem)
+	case kindMap:
+		return n.Kind == yaml.MappingNode
+	case kindStruct:
+		return n.Kind == yaml.MappingNode || p.short != nil && fits(n, p.short.plan)
+	}
+	return n.Kind == yaml.ScalarNode && !isNull(n)
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+func (w *walk) pos(n *yaml.Node) Pos { return Pos{w.file, n.Line, n.Column} }
+
+// fault records a fault at n and returns false.
+func (w *walk) fault(n *yaml.Node, hint, format string, args ...any) bool {
+	w.report.Fault(w.pos(n), hint, format, args...)
+	return false
+}

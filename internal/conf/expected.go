@@ -1,0 +1,106 @@
+package conf
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// mismatch records that n is not of the kind that p declares.
+func (w *walk) mismatch(n *yaml.Node, p *plan) bool {
+	at, subject := n, w.subject()
+	if isNull(n) {
+		if key := w.key(); key != nil && n.Value == "" {
+			at = key // nothing is written, so nothing has a place
+		}
+		return w.fault(at, "", "%s has no value; expected %s", subject, expected(p))
+	}
+	return w.fault(n, "", "%s is %s; expected %s", subject, standing(n), expected(p))
+}
+
+// subject names the value at hand.
+func (w *walk) subject() string {
+	if len(w.path) == 0 {
+		return "the file"
+	}
+	if key := w.key(); key != nil {
+		return strconv.Quote(key.Value)
+	}
+	for i := len(w.path) - 1; i >= 0; i-- {
+		if key := w.path[i].key; key != nil {
+			return "an item of " + strconv.Quote(key.Value)
+		}
+	}
+	return "an item"
+}
+
+// key returns the key whose value is at hand; nil for an item of a list.
+func (w *walk) key() *yaml.Node {
+	if len(w.path) == 0 {
+		return nil
+	}
+	return w.path[len(w.path)-1].key
+}
+
+// standing says what n is: "a map", "a list", or the scalar itself.
+func standing(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "a map"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return strconv.Quote(n.Value)
+}
+
+// expected says what p declares, with its article.
+func expected(p *plan) string {
+	switch p.kind {
+	case kindBool:
+		return "true or false"
+	case kindScalar:
+		return withArticle(p.scalar.Name)
+	case kindAt, kindPointer:
+		return expected(p.elem)
+	case kindList:
+		return "a list"
+	case kindOneOrMany:
+		return expected(p.elem) + " or a list"
+	case kindMap:
+		return "a map"
+	case kindStruct:
+		if p.short != nil {
+			return expected(p.short.plan) + " or a map"
+		}
+		return "a map"
+	}
+	if p.enum != nil {
+		return alternatives(p.enum)
+	}
+	if p.kind == kindInt {
+		return "a whole number"
+	}
+	return "text"
+}
+
+// alternatives writes the words of an enum: "a", "b" or "c".
+func alternatives(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = strconv.Quote(word)
+	}
+	last := len(quoted) - 1
+	if last == 0 {
+		return quoted[0]
+	}
+	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+}
+
+func withArticle(noun string) string {
+	if noun != "" && strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return fmt.Sprintf("a %s", noun)
+}

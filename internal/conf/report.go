@@ -1,0 +1,160 @@
+package conf
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// Severity says what a finding means for the configuration.
+type Severity uint8
+
+// The severities, from the gravest.
+const (
+	Fault   Severity = iota // the configuration is refused
+	Warning                 // it is accepted, and probably not what was meant
+	Note                    // something to know
+)
+
+// String returns "fault", "warning" or "note".
+func (s Severity) String() string {
+	switch s {
+	case Fault:
+		return "fault"
+	case Warning:
+		return "warning"
+	}
+	return "note"
+}
+
+// MarshalText writes the word that String returns.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Finding is one thing that is to be said about a configuration.
+type Finding struct {
+	Severity Severity
+	Pos      Pos
+	Text     string // what is wrong with the value as written; what is expected
+	Hint     string // the next action; may be empty
+}
+
+// String returns the finding as operators see it, with the hint on a line of
+// its own.
+func (f Finding) String() string {
+	s := f.Pos.String() + ": "
+	if f.Severity != Fault {
+		s += f.Severity.String() + ": "
+	}
+	s += f.Text
+	if f.Hint != "" {
+		s += "\n    hint: " + f.Hint
+	}
+	return s
+}
+
+// MarshalJSON writes the flat form: file, line, column, severity, text, hint.
+func (f Finding) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		File     string   `json:"file"`
+		Line     int      `json:"line"`
+		Column   int      `json:"column"`
+		Severity Severity `json:"severity"`
+		Text     string   `json:"text"`
+		Hint     string   `json:"hint,omitempty"`
+	}{f.Pos.File, f.Pos.Line, f.Pos.Col, f.Severity, f.Text, f.Hint})
+}
+
+// maxFindings bounds what a report keeps. Nobody mends more than this in one
+// go, and a file of a million mistakes must not fill the memory.
+const maxFindings = 200
+
+// Report collects findings. Its zero value is ready. It is not safe for
+// concurrent use: give each goroutine its own and Add them.
+type Report struct {
+	kept    []Finding
+	seen    map[Finding]struct{} // the findings in kept
+	faults  int
+	omitted int
+}
+
+// Fault records that the configuration is refused because of what stands at p.
+func (r *Report) Fault(p Pos, hint, format string, args ...any) {
+	r.put(Finding{Fault, p, fmt.Sprintf(format, args...), hint})
+}
+
+// Warn records something that is accepted and probably not meant.
+func (r *Report) Warn(p Pos, hint, format string, args ...any) {
+	r.put(Finding{Warning, p, fmt.Sprintf(format, args...), hint})
+}
+
+// Note records something to know.
+func (r *Report) Note(p Pos, hint, format string, args ...any) {
+	r.put(Finding{Note, p, fmt.Sprintf(format, args...), hint})
+}
+
+// Add records all findings of other, which stays as it is.
+func (r *Report) Add(other *Report) {
+	before := r.faults
+	for _, f := range other.kept {
+		r.put(f)
+	}
+	// What other counted and did not keep is counted here too.
+	r.omitted += other.omitted
+	keptFaults := 0
+	for _, f := range other.kept {
+		if f.Severity == Fault {
+			keptFaults++
+		}
+	}
+	r.faults = max(r.faults+other.faults-keptFaults, before)
+}
+
+// Findings returns the kept findings, each once, by file, line and column.
+func (r *Report) Findings() []Finding {
+	sorted := slices.Clone(r.kept)
+	slices.SortFunc(sorted, func(a, b Finding) int {
+		return cmp.Or(a.Pos.Compare(b.Pos), cmp.Compare(a.Severity, b.Severity),
+			cmp.Compare(a.Text, b.Text), cmp.Compare(a.Hint, b.Hint))
+	})
+	return sorted
+}
+
+// Faults returns how many faults were recorded, those not kept included.
+func (r *Report) Faults() int { return r.faults }
+
+// Omitted returns how many findings were counted and not kept.
+func (r *Report) Omitted() int { return r.omitted }
+
+// put keeps f if it is new and there is room. A fault takes the place of a
+// lesser finding, so that a flood of notes cannot hide it.
+func (r *Report) put(f Finding) {
+	if _, ok := r.seen[f]; ok {
+		return
+	}
+	if f.Severity == Fault {
+		r.faults++
+	}
+	if len(r.kept) < maxFindings {
+		r.keep(f)
+		return
+	}
+	r.omitted++
+	if f.Severity != Fault {
+		return
+	}
+	lesser := slices.IndexFunc(r.kept, func(k Finding) bool { return k.Severity != Fault })
+	if lesser >= 0 {
+		delete(r.seen, r.kept[lesser])
+		r.kept = slices.Delete(r.kept, lesser, lesser+1)
+		r.keep(f)
+	}
+}
+
+func (r *Report) keep(f Finding) {
+	if r.seen == nil {
+		r.seen = make(map[Finding]struct{})
+	}
+	r.seen[f] = struct{}{}
+	r.kept = append(r.kept, f)
+}

@@ -1,0 +1,118 @@
+package conf
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// unknown records that the struct p has no such key, and where it may belong.
+func (w *walk) unknown(key *yaml.Node, p *plan) bool {
+	if slices.Contains(p.later, key.Value) {
+		return w.fault(key, "", "%q is not in this version", key.Value)
+	}
+	return w.fault(key, w.keyHint(key.Value, p), "unknown key %q", key.Value)
+}
+
+func (w *walk) keyHint(name string, p *plan) string {
+	names := p.names()
+	near, distance := nearest(name, names)
+	if near != "" && distance <= 1 {
+		return "did you mean " + strconv.Quote(near) + "?"
+	}
+	if hint := w.elsewhere(name, p); hint != "" {
+		return hint
+	}
+	return didYouMean(name, names)
+}
+
+// elsewhere says where a key belongs that is declared one level up or down.
+func (w *walk) elsewhere(name string, p *plan) string {
+	for _, f := range p.fields {
+		if inner := f.plan.declared(); inner != nil && inner.byName[name] != nil {
+			return strconv.Quote(name) + " belongs below " + strconv.Quote(f.name)
+		}
+	}
+	for _, s := range slices.Backward(w.path) {
+		if s.within != nil {
+			if s.within.byName[name] != nil {
+				return strconv.Quote(name) + " belongs beside " + strconv.Quote(s.key.Value) + ", not below it"
+			}
+			break
+		}
+	}
+	return ""
+}
+
+// declared returns the struct that p holds, directly or in a container.
+func (p *plan) declared() *plan {
+	for p != nil && p.kind != kindStruct {
+		p = p.elem
+	}
+	return p
+}
+
+func (p *plan) names() []string {
+	names := make([]string, len(p.fields))
+	for i, f := range p.fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// didYouMean returns a hint that names the nearest of candidates, or "".
+func didYouMean(word string, candidates []string) string {
+	near, distance := nearest(word, candidates)
+	if near == "" || distance > max(1, min(len(word), len(near))/3) {
+		return ""
+	}
+	return "did you mean " + strconv.Quote(near) + "?"
+}
+
+// maxSuggest bounds the words that are compared: no declared key is longer,
+// and comparing costs the product of the lengths.
+const maxSuggest = 40
+
+// nearest returns the candidate with the smallest edit distance to word. Case,
+// hyphens and underscores make no difference.
+func nearest(word string, candidates []string) (near string, distance int) {
+	if len(word) > maxSuggest {
+		return "", 0
+	}
+	for _, c := range candidates {
+		if d := editDistance(folded(word), folded(c)); near == "" || d < distance {
+			near, distance = c, d
+		}
+	}
+	return near, distance
+}
+
+func folded(word string) string {
+	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(word))
+}
+
+// editDistance counts the insertions, deletions, replacements and swaps of
+// neighbours that turn a into b (optimal string alignment).
+func editDistance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(row[j]+1, last[j+1]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
