@@ -1,0 +1,77 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// desc declares one metric: its name after the prefix, what it counts, and its
+// labels.
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("gatehouse_"+name, help, labels, nil)
+}
+
+// The metrics, all of them. Labels: tenant is an id of the table, listener an
+// address of the main file, reason a word of the refusal table, class the first
+// digit of a status ("2xx"), result a word of ReloadResults.
+var (
+	tenantRequests = desc("requests_total",
+		"Requests answered, by the class of the status.", "tenant", "class")
+	tenantRefusals = desc("refusals_total",
+		"Requests that the gateway refused or could not forward, by reason.", "tenant", "reason")
+	tenantBytesIn = desc("request_body_bytes_total",
+		"Bytes of request bodies and of upgraded connections received from clients.", "tenant")
+	tenantBytesOut = desc("response_body_bytes_total",
+		"Bytes of response bodies and of upgraded connections sent to clients.", "tenant")
+	tenantInFlight = desc("requests_in_flight",
+		"Requests and upgraded connections in progress.", "tenant")
+	tenantConnections = desc("tenant_connections",
+		"Open client connections whose handshake named a host of the tenant.", "tenant")
+	tenantDuration = desc("request_duration_seconds",
+		"Time from the head of a request to the last byte of its answer; upgrades not counted.", "tenant")
+	tenantConnects = desc("backend_connects_total",
+		"Connections opened to backends.", "tenant")
+	tenantConnectFailures = desc("backend_connect_failures_total",
+		"Connections to backends that could not be opened.", "tenant")
+	tenantRetries = desc("backend_retries_total",
+		"Requests sent again, to a fresh connection or to the next backend.", "tenant")
+	tenantRevoked = desc("revoked_total",
+		"Connections and requests cut because a change of the table no longer admits them.", "tenant")
+
+	listenerAccepted = desc("accepted_connections_total",
+		"TCP connections accepted.", "listener")
+	listenerOpen = desc("connections",
+		"Open client connections.", "listener")
+	listenerHandshakes = desc("handshakes_total",
+		"TLS handshakes completed.", "listener")
+	listenerHandshakeErrors = desc("handshake_errors_total",
+		"TLS handshakes that ended before they were complete, for no reason of ours.", "listener")
+	listenerRefusals = desc("connection_refusals_total",
+		"Connections and requests refused before a tenant was known, or at the handshake, by reason.", "listener", "reason")
+	listenerAcceptErrors = desc("accept_errors_total",
+		"Times that accepting a connection met an error, such as no free file descriptor.", "listener")
+
+	accessLogDropped = desc("access_log_dropped_total",
+		"Access log lines dropped because their destination was blocked.")
+	fieldsDropped = desc("fields_dropped_total",
+		"Request fields removed because their name could pass for another one at a backend.")
+	panics = desc("panics_total",
+		"Requests and connections that ended in a fault of the gateway itself.")
+	generation = desc("table_generation",
+		"Number of the table in use.")
+	reloads = desc("reloads_total",
+		"Attempts to apply a new table, by result.", "result")
+	quarantinedTenants = desc("tenants_quarantined",
+		"Tenants that run on their last good text, or not at all, because their file is wrong.")
+	tenantsServed = desc("tenants",
+		"Tenants of the table in use.")
+	certificateExpiry = desc("certificate_not_after_seconds",
+		"Time at which the tenant's first certificate to expire does so, as Unix time; an empty tenant stands for the main file.", "tenant")
+)
+
+// durationBuckets are the upper bounds of the request duration histogram, in
+// seconds: from an answer out of memory on the same machine to a report that
+// takes minutes.
+var durationBuckets = [...]float64{
+	0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300,
+}
+
+// classes are the values of the label class, by the first digit of the status.
+var classes = [...]string{"", "1xx", "2xx", "3xx", "4xx", "5xx"}
