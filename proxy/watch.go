@@ -1,0 +1,172 @@
+package proxy
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// past is a deadline that has gone by: set on a connection, it ends the reads
+// and writes in progress and those to come.
+var past = time.Unix(1, 0)
+
+// lapsed stands in a watch's clock fields for a time that has passed and has
+// been acted on. It is sticky: only resume takes it back.
+const lapsed = -1
+
+// watched is what a watch acts on: the client's connection for HTTP/1.1, one
+// stream of it for HTTP/2.
+type watched interface {
+	// wake makes reads and writes in progress, and those to come, end with a
+	// time-out.
+	wake()
+	// unwake lets them through again; false where that is not possible.
+	unwake() bool
+	// gone reports whether the client has left: its FIN or RST has arrived, or
+	// it has reset the stream. It does not block.
+	gone() bool
+	// sever ends the connection (HTTP/1.1) or the stream (HTTP/2) at once.
+	sever()
+}
+
+// judged is what a request in progress was admitted by, so that a change of the
+// table can judge it again. The slices stay readable from begin to end.
+type judged struct {
+	client                  netip.Addr
+	method, authority, path []byte
+}
+
+// watch is the coarse time, the abort and the revocation of one client
+// connection or HTTP/2 stream and of the exchange on it. Its owner calls it
+// from one goroutine; the sweeper and a reload look at it from others. Setting
+// a time is one atomic operation; nothing here starts a timer.
+//
+// Times never run out early and at most two ticks late. Once one has run out
+// (or the client has gone, or the connection was cut) the state stays: an
+// operation that fails with a time-out asks expired, backendExpired, aborted
+// and cut for the cause.
+type watch struct {
+	clock *clock
+
+	// clientAt and backendAt are coarse times, 0 for none, or lapsed.
+	clientAt  atomic.Int64
+	backendAt atomic.Int64
+	isWaiting atomic.Bool
+	isAborted atomic.Bool
+	isCut     atomic.Bool
+
+	mu      sync.Mutex
+	target  watched  // nil once closed
+	backend net.Conn // the backend connection in use
+	request judged
+	active  bool // request holds a request in progress
+
+	link link // the registry's, guarded by the shard's lock
+}
+
+// arm gives the client d from now for what it is expected to do or take next.
+func (w *watch) arm(d time.Duration) { set(&w.clientAt, w.clock.after(d)) }
+
+// disarm stops the client's time.
+func (w *watch) disarm() { set(&w.clientAt, 0) }
+
+// touch gives the backend connection in use d from now.
+func (w *watch) touch(d time.Duration) { set(&w.backendAt, w.clock.after(d)) }
+
+// set stores a coarse time unless the former one has lapsed.
+func set(at *atomic.Int64, t int64) {
+	for {
+		old := at.Load()
+		if old == lapsed || at.CompareAndSwap(old, t) {
+			return
+		}
+	}
+}
+
+// resume takes back an expiry of the client's time, so that a last answer (408)
+// can be written within d. It reports false where that is not possible: the
+// connection was cut, or is a stream.
+func (w *watch) resume(d time.Duration) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.target == nil || w.isCut.Load() || !w.target.unwake() {
+		return false
+	}
+	w.clientAt.Store(w.clock.after(d))
+	return true
+}
+
+// attach puts the backend connection under watch, with d from now. What is
+// attached when the client aborts or the connection is cut gets a deadline in
+// the past, also when that has happened before.
+func (w *watch) attach(backend net.Conn, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.backend = backend
+	w.backendAt.Store(w.clock.after(d))
+	if w.isAborted.Load() || w.isCut.Load() {
+		w.wakeBackend()
+	}
+}
+
+// detach takes the backend connection out of the watch and reports whether it
+// is untouched: one that is not has a deadline in the past and must be closed.
+func (w *watch) detach() (untouched bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.backend = nil
+	return w.backendAt.Swap(0) != lapsed
+}
+
+// wakeBackend ends what goes on on the backend connection. The caller holds mu.
+func (w *watch) wakeBackend() {
+	w.backendAt.Store(lapsed)
+	if w.backend != nil {
+		_ = w.backend.SetDeadline(past)
+	}
+}
+
+// waiting says whether the exchange waits for the backend without reading from
+// the client; while it does, the sweeper looks whether the client has gone.
+func (w *watch) waiting(yes bool) { w.isWaiting.Store(yes) }
+
+// expired reports whether the client's time has run out.
+func (w *watch) expired() bool { return w.clientAt.Load() == lapsed }
+
+// backendExpired reports whether the backend connection in use was woken:
+// because its time ran out, unless aborted or cut say otherwise.
+func (w *watch) backendExpired() bool { return w.backendAt.Load() == lapsed }
+
+// aborted reports whether the client has gone while the exchange waited.
+func (w *watch) aborted() bool { return w.isAborted.Load() }
+
+// cut reports whether a change of the table, or the end of the drain, has ended
+// the connection or the request.
+func (w *watch) cut() bool { return w.isCut.Load() }
+
+// begin notes what the request in progress was admitted by. It must be followed
+// by end before the slices are written again; keep loosens that.
+func (w *watch) begin(j judged) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.request, w.active = j, true
+}
+
+// keep copies what begin was given, so that the buffers may be released while
+// the request goes on, as a tunnel does.
+func (w *watch) keep() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.request.method = append([]byte(nil), w.request.method...)
+	w.request.authority = append([]byte(nil), w.request.authority...)
+	w.request.path = append([]byte(nil), w.request.path...)
+}
+
+// end forgets the request.
+func (w *watch) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.request, w.active = judged{}, false
+}
