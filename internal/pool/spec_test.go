@@ -179,6 +179,12 @@ func TestForbiddenAddrAllows(t *testing.T) {
 
 func selfSigned(t *testing.T) []byte {
 	t.Helper()
+	text, _, _ := newCA(t)
+	return text
+}
+
+func newCA(t *testing.T) (text []byte, cert *x509.Certificate, key *ecdsa.PrivateKey) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -188,5 +194,8 @@ func selfSigned(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if cert, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), cert, key
 }

@@ -1,0 +1,125 @@
+package pool
+
+import (
+	"crypto/tls"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Conn is one connection to a backend: to its Read, Write and deadlines it is
+// the TLS connection where there is one. It belongs to one request at a time.
+type Conn struct {
+	net.Conn
+	member *Member
+	raw    *rawConn // below TLS
+	reused bool
+	since  time.Time // when it became idle
+}
+
+// Reused reports whether the connection has carried a request before.
+func (c *Conn) Reused() bool { return c.reused }
+
+// Backend returns the backend that the connection leads to.
+func (c *Conn) Backend() *Backend { return c.member.backend }
+
+// Keep gives the connection back for the next request. The caller has read the
+// answer to its end, knows that end beyond doubt, and holds no byte behind it.
+// A connection that has more to say nevertheless, or that finds no room, is
+// closed. The caller must not touch it again.
+func (c *Conn) Keep() {
+	if c.buffered() {
+		c.Close()
+		return
+	}
+	c.since = time.Now()
+	if !c.member.push(c) {
+		c.Close()
+	}
+}
+
+// CloseWrite ends the stream towards the backend and leaves the other one.
+func (c *Conn) CloseWrite() error {
+	if t, ok := c.Conn.(*tls.Conn); ok {
+		// The close_notify is followed by a FIN: backends that do not look for
+		// the former would wait for ever.
+		if err := t.CloseWrite(); err != nil {
+			return err
+		}
+	}
+	return c.raw.TCPConn.CloseWrite()
+}
+
+// buffered reports whether bytes or an end of stream were read from the socket
+// and wait inside TLS. No system call is made.
+func (c *Conn) buffered() bool {
+	t, ok := c.Conn.(*tls.Conn)
+	if !ok {
+		return false
+	}
+	c.raw.pretendEmpty = true
+	var one [1]byte
+	_, err := t.Read(one[:])
+	c.raw.pretendEmpty = false
+	return err != error(errEmpty)
+}
+
+// quiet reports whether the socket is open and has nothing to be read.
+func (c *Conn) quiet() bool { return c.raw.quiet() }
+
+// rawConn is the socket. It can pretend that nothing is there to be read, so
+// that TLS can be asked what it holds.
+type rawConn struct {
+	*net.TCPConn
+	pretendEmpty bool // set and read by the one goroutine that uses the connection
+	control      syscall.RawConn
+	poll         func(fd uintptr) // made once: a closure for each call would be an allocation
+	polled       [1]unix.PollFd
+	ready        bool
+}
+
+func newRawConn(t *net.TCPConn) (*rawConn, error) {
+	control, err := t.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	r := &rawConn{TCPConn: t, control: control}
+	r.poll = r.pollOnce
+	return r, nil
+}
+
+// Read reads from the socket.
+func (r *rawConn) Read(p []byte) (int, error) {
+	if r.pretendEmpty {
+		return 0, errEmpty
+	}
+	return r.TCPConn.Read(p)
+}
+
+func (r *rawConn) quiet() bool {
+	r.ready = true
+	if err := r.control.Control(r.poll); err != nil {
+		return false
+	}
+	return !r.ready
+}
+
+// pollOnce asks the kernel without waiting. Data, an end of stream and a reset
+// all count as ready.
+func (r *rawConn) pollOnce(fd uintptr) {
+	r.polled[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	n, err := unix.Poll(r.polled[:], 0)
+	r.ready = n != 0 || err != nil
+}
+
+// errEmpty is what a socket says that pretends to be empty. crypto/tls goes on
+// after a temporary net.Error and breaks the connection after any other.
+var errEmpty = emptyError{}
+
+type emptyError struct{}
+
+func (emptyError) Error() string   { return "pool: nothing is buffered" }
+func (emptyError) Timeout() bool   { return true }
+func (emptyError) Temporary() bool { return true }

@@ -1,0 +1,155 @@
+package pool
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// tcpKeepAlive is how often the kernel asks a silent backend whether it still
+// lives: an upgraded connection may be silent for an hour, and firewalls
+// forget connections after minutes.
+const tcpKeepAlive = 30 * time.Second
+
+// DialError says why a backend was not reached. Not one byte of a request was
+// written to it.
+type DialError struct {
+	Pool    string
+	Backend *Backend
+	TLS     bool // the TCP connection stood; the handshake did not succeed
+	Err     error
+}
+
+// Error names pool, backend and cause.
+func (e *DialError) Error() string {
+	what := "dial"
+	if e.TLS {
+		what = "handshake with"
+	}
+	return fmt.Sprintf("pool %q: %s %s: %v", e.Pool, what, e.Backend.Address(), e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *DialError) Unwrap() error { return e.Err }
+
+// ForbiddenError says that a backend's name led to an address that no backend
+// may have.
+type ForbiddenError struct {
+	Addr netip.AddrPort
+	Why  string
+}
+
+// Error names address and reason.
+func (e *ForbiddenError) Error() string { return e.Addr.String() + " is " + e.Why }
+
+// dialer opens connections to one backend.
+type dialer struct {
+	pool    string
+	backend *Backend
+	target  string
+	net     net.Dialer
+	tls     *tls.Config // nil: plain
+}
+
+func newDialer(pool string, b *Backend, guard func(netip.AddrPort) error) dialer {
+	d := dialer{
+		pool:    pool,
+		backend: b,
+		target:  net.JoinHostPort(b.dialHost, strconv.Itoa(int(b.port))),
+		net: net.Dialer{
+			KeepAlive: tcpKeepAlive,
+			// The C library's resolver cannot be interrupted, and its answers
+			// depend on the machine.
+			Resolver: &net.Resolver{PreferGo: true},
+			ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
+				return judge(address, guard)
+			},
+		},
+	}
+	d.net.SetMultipathTCP(false) // one path, and one that can be polled
+	if b.tls {
+		d.tls = &tls.Config{
+			ServerName:                  b.serverName,
+			RootCAs:                     b.roots,
+			MinVersion:                  tls.VersionTLS12,
+			NextProtos:                  []string{"http/1.1"},
+			ClientSessionCache:          tls.NewLRUClientSessionCache(1), // it holds one session for each name, and here is one name
+			DynamicRecordSizingDisabled: true,                            // small first records are small first writes
+		}
+	}
+	return d
+}
+
+// judge is called with each address behind a name, just before it is dialled.
+func judge(address string, guard func(netip.AddrPort) error) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	ap = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	if why, bad := ForbiddenAddr(ap.Addr()); bad {
+		return &ForbiddenError{Addr: ap, Why: why}
+	}
+	if guard == nil {
+		return nil
+	}
+	return guard(ap)
+}
+
+// Dial opens a connection within timeout, which covers the resolver, TCP and
+// TLS. Its error is a *[DialError].
+func (m *Member) Dial(timeout time.Duration) (*Conn, error) {
+	d := &m.dialer
+	deadline := time.Now().Add(timeout)
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	dialled, err := d.net.DialContext(ctx, "tcp", d.target)
+	if err != nil {
+		return nil, d.refused(err)
+	}
+	tcp, ok := dialled.(*net.TCPConn)
+	if !ok {
+		dialled.Close()
+		return nil, d.refused(errors.New("the connection is not TCP"))
+	}
+	raw, err := newRawConn(tcp)
+	if err != nil {
+		tcp.Close()
+		return nil, d.refused(err)
+	}
+	c := &Conn{Conn: raw, member: m, raw: raw}
+	if d.tls != nil {
+		if err := d.secure(c, deadline); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// secure runs the TLS handshake on c, and closes it if that does not succeed.
+func (d *dialer) secure(c *Conn, deadline time.Time) error {
+	t := tls.Client(c.raw, d.tls)
+	_ = c.raw.SetDeadline(deadline)
+	if err := t.Handshake(); err != nil {
+		c.raw.Close()
+		return &DialError{Pool: d.pool, Backend: d.backend, TLS: true, Err: err}
+	}
+	_ = c.raw.SetDeadline(time.Time{})
+	c.Conn = t
+	return nil
+}
+
+func (d *dialer) refused(err error) error {
+	// net.OpError repeats "dial tcp" and the address, which DialError says.
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	return &DialError{Pool: d.pool, Backend: d.backend, Err: err}
+}
