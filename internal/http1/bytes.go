@@ -75,7 +75,9 @@ func plainBytes(b []byte) bool {
 	return true
 }
 
-func isTarget(b []byte) bool {
+// IsTarget reports whether b may stand as a request target: no blank, no
+// control byte, no fragment, at least one byte. Its form is not looked at.
+func IsTarget(b []byte) bool {
 	for _, c := range b {
 		if !targetBytes[c] {
 			return false

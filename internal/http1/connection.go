@@ -87,19 +87,9 @@ func (c *connection) persists(minor uint8) bool {
 // change who asks or what is asked: nominating them is an attack
 // (CVE-2021-33197, CVE-2024-45410) and forbidden by RFC 9110 section 7.6.1.
 func isEndToEnd(name []byte) bool {
-	switch len(name) {
-	case 4:
-		return EqualFold(name, "host")
-	case 6:
-		return EqualFold(name, "cookie")
-	case 13:
-		return EqualFold(name, "authorization") || IsForwarding(name)
-	case 14:
-		return EqualFold(name, "content-length") || IsForwarding(name)
-	case 17:
-		return EqualFold(name, "transfer-encoding") || IsForwarding(name)
-	}
-	return IsForwarding(name)
+	return EqualFold(name, "host") || EqualFold(name, "content-length") ||
+		EqualFold(name, "transfer-encoding") || EqualFold(name, "authorization") ||
+		EqualFold(name, "cookie") || IsForwarding(name)
 }
 
 // IsForwarding reports whether name says who the client of a proxy was:

@@ -20,19 +20,26 @@ type lines struct {
 func (l *lines) reset() { *l = lines{ends: l.ends[:0]} }
 
 // scan goes on where the last call ended. It returns the length of the head
-// when the empty line is there, 0 when more is needed.
-func (l *lines) scan(buf []byte, lim *Limits) (int, *rule) {
+// when the empty line is there, 0 when more is needed. The first line may have
+// firstMax bytes, at most fields lines may follow it. What is refused does not
+// depend on how the bytes were split.
+func (l *lines) scan(buf []byte, firstMax, fields int) (int, *rule) {
 	for {
 		i := bytes.IndexByte(buf[l.next:], '\n')
+		lf := l.next + i
 		if i < 0 {
-			l.next = len(buf)
+			lf = len(buf) - 1
+		}
+		if len(l.ends) == 0 && lf+1-l.begins > firstMax {
+			return 0, errTargetLong
+		}
+		l.next = lf + 1
+		if i < 0 {
 			return 0, nil
 		}
-		lf := l.next + i
 		if lf == 0 || buf[lf-1] != '\r' {
 			return 0, errBareLF
 		}
-		l.next = lf + 1
 		empty := lf-1 == l.start
 		switch {
 		case empty && len(l.ends) > 0:
@@ -41,7 +48,7 @@ func (l *lines) scan(buf []byte, lim *Limits) (int, *rule) {
 			return 0, errEmptyStart
 		case empty:
 			l.begins = l.next
-		case len(l.ends) > lim.Fields:
+		case len(l.ends) > fields:
 			return 0, errFieldsMany
 		default:
 			l.ends = append(l.ends, l.next)
@@ -55,18 +62,18 @@ func (l *lines) first(buf []byte) []byte { return buf[l.begins : l.ends[0]-2] }
 
 // parseField judges one line without its CRLF (RFC 9112 section 5.1).
 func parseField(line []byte) (Field, *rule) {
-	colon := 0
-	for colon < len(line) && tokenBytes[line[colon]] {
-		colon++
+	end := 0
+	for end < len(line) && tokenBytes[line[end]] {
+		end++
 	}
-	if colon == len(line) || line[colon] != ':' || colon == 0 {
-		return Field{}, whyNoName(line, colon)
+	if end == len(line) || line[end] != ':' || end == 0 {
+		return Field{}, whyNoName(line, end)
 	}
-	value := trimBlanks(line[colon+1:])
+	value := trimBlanks(line[end+1:])
 	if !IsFieldValue(value) {
 		return Field{}, errFieldValue
 	}
-	return Field{Name: line[:colon:colon], Value: value[:len(value):len(value)]}, nil
+	return Field{Name: line[:end:end], Value: value[:len(value):len(value)]}, nil
 }
 
 // whyNoName names what is wrong with a line whose first i bytes only are a
@@ -77,7 +84,7 @@ func whyNoName(line []byte, i int) *rule {
 		return errFold
 	case bytes.IndexByte(line, ':') < 0:
 		return errNoColon
-	case i > 0 && isBlank(line[i]) && bytes.IndexByte(line, ':') == i+len(line[i:])-len(bytes.TrimLeft(line[i:], " \t")):
+	case i > 0 && bytes.HasPrefix(bytes.TrimLeft(line[i:], " \t"), colon):
 		return errBeforeColon
 	}
 	return errFieldName
@@ -131,4 +138,7 @@ func element(list []byte) (first, rest []byte) {
 	return trimBlanks(first), rest
 }
 
-var comma = []byte{','}
+var (
+	comma = []byte{','}
+	colon = []byte{':'}
+)

@@ -11,7 +11,7 @@ const (
 
 // host judges the Host field (RFC 9110 section 7.2).
 func (h *RequestHead) host(value []byte) *rule {
-	name, port, ok := splitHost(value)
+	name, port, ok := SplitHost(value)
 	if !ok {
 		return errHostForm
 	}
@@ -19,11 +19,11 @@ func (h *RequestHead) host(value []byte) *rule {
 	return nil
 }
 
-// splitHost parses uri-host [":" port] of RFC 3986 section 3.2.2, less what no
+// SplitHost parses uri-host [":" port] of RFC 3986 section 3.2.2, less what no
 // served name can be: percent-encoding, sub-delimiters (the comma of a listed
 // Host among them), empty labels, IPvFuture and zones, an empty port, port 0
 // and leading zeros. Port is 0 when none is written.
-func splitHost(b []byte) (name []byte, port uint16, ok bool) {
+func SplitHost(b []byte) (name []byte, port uint16, ok bool) {
 	name = b
 	after := 0 // where a colon begins the port
 	if len(b) > 0 && b[0] == '[' {
@@ -166,10 +166,10 @@ func isIPv4(b []byte) bool {
 
 // sameAuthority compares what an absolute target and Host say, after case
 // folding, without one trailing dot and without the default port of the
-// scheme. Both have been judged by splitHost.
+// scheme. Both have been judged by SplitHost.
 func sameAuthority(authority, host []byte, scheme string) bool {
-	aName, aPort, _ := splitHost(authority)
-	hName, hPort, _ := splitHost(host)
+	aName, aPort, _ := SplitHost(authority)
+	hName, hPort, _ := SplitHost(host)
 	standard := uint16(80)
 	if scheme == "https" {
 		standard = 443

@@ -88,16 +88,11 @@ func (h *RequestHead) find(buf []byte, lim *Limits) (int, *rule) {
 		return 0, errFirstByte
 	}
 	seen := buf[:min(len(buf), lim.HeadBytes)]
-	n, r := h.lines.scan(seen, lim)
-	switch {
-	case r != nil || n > 0:
-		return n, r
-	case len(h.lines.ends) == 0 && len(seen)-h.lines.begins > lim.TargetBytes+requestLineExtra:
-		return 0, errTargetLong
-	case len(seen) >= lim.HeadBytes:
-		return 0, errHeadLong
+	n, r := h.lines.scan(seen, lim.TargetBytes+requestLineExtra, lim.Fields)
+	if r == nil && n == 0 && len(seen) >= lim.HeadBytes {
+		r = errHeadLong
 	}
-	return 0, nil
+	return n, r
 }
 
 // judge parses the head whose line ends are known.
@@ -141,7 +136,7 @@ func (h *RequestHead) requestLine(line []byte, lim *Limits) *rule {
 		return errRequestLine
 	case len(method) > methodBytesMax || !IsToken(method):
 		return errMethod
-	case !isTarget(target):
+	case !IsTarget(target):
 		return errTargetByte
 	}
 	minor, r := parseVersion(version)

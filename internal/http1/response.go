@@ -59,7 +59,7 @@ func (h *ResponseHead) find(buf []byte, lim *Limits) (int, *rule) {
 		return 0, errFirstByte
 	}
 	seen := buf[:min(len(buf), lim.HeadBytes)]
-	n, r := h.lines.scan(seen, lim)
+	n, r := h.lines.scan(seen, lim.HeadBytes, lim.Fields)
 	if r == nil && n == 0 && len(seen) >= lim.HeadBytes {
 		r = errHeadLong
 	}

@@ -31,7 +31,7 @@ func (h *RequestHead) splitAbsolute(scheme string) *rule {
 	}
 	h.AbsoluteScheme = scheme
 	h.Authority = rest[:end:end]
-	if _, _, ok := splitHost(h.Authority); !ok {
+	if _, _, ok := SplitHost(h.Authority); !ok {
 		return errTargetForm
 	}
 	h.splitQuery(rest[end:])

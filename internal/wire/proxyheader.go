@@ -52,20 +52,20 @@ func ParseProxyHeader(buf []byte) (h ProxyHeader, n int, err error) {
 // [ProxyHeaderBytesMax] bytes, and returns what r gave beyond the header: a
 // part of buf that belongs to the next protocol. Deadlines are the caller's.
 func ReadProxyHeader(r io.Reader, buf []byte) (h ProxyHeader, rest []byte, err error) {
-	for filled := 0; ; {
+	filled := 0
+	for {
 		got, readErr := r.Read(buf[filled:])
 		filled += got
 		h, n, err := ParseProxyHeader(buf[:filled])
-		if !errors.Is(err, ErrIncomplete) || filled == 0 && readErr == nil {
-			if err == nil {
-				return h, buf[n:filled], nil
-			}
-			if !errors.Is(err, ErrIncomplete) {
-				return ProxyHeader{}, nil, err
-			}
-		}
-		if readErr != nil {
+		switch {
+		case err == nil:
+			return h, buf[n:filled], nil
+		case !errors.Is(err, ErrIncomplete):
+			return ProxyHeader{}, nil, err
+		case readErr != nil:
 			return ProxyHeader{}, nil, fmt.Errorf("%w: %w", err, readErr)
+		case filled == len(buf):
+			return ProxyHeader{}, nil, refused("it does not fit the buffer")
 		}
 	}
 }

@@ -132,18 +132,20 @@ func checksumHolds(header []byte, at int) bool {
 }
 
 // AppendProxyV2 appends a header of version 2 with a checksum. Local becomes
-// LOCAL, addresses of different families UNSPEC.
+// LOCAL, a header without addresses UNSPEC; where only one address is IPv4 it
+// is written as IPv4-mapped IPv6.
 func AppendProxyV2(b []byte, h ProxyHeader) []byte {
 	start := len(b)
-	command, family := byte(commandProxy), byte(familyOf(h))
+	command := byte(commandProxy)
 	if h.Local {
 		command = commandLocal
 	}
+	source, destination, family := wireAddrs(h)
 	b = append(b, v2Signature...)
 	b = append(b, command, family, 0, 0)
 	if family != familyUnspec {
-		b = append(b, h.Source.Addr().Unmap().AsSlice()...)
-		b = append(b, h.Destination.Addr().Unmap().AsSlice()...)
+		b = append(b, source.AsSlice()...)
+		b = append(b, destination.AsSlice()...)
 		b = binary.BigEndian.AppendUint16(b, h.Source.Port())
 		b = binary.BigEndian.AppendUint16(b, h.Destination.Port())
 	}
@@ -154,16 +156,16 @@ func AppendProxyV2(b []byte, h ProxyHeader) []byte {
 	return b
 }
 
-// familyOf returns the family byte of version 2 that fits both addresses.
-func familyOf(h ProxyHeader) int {
-	source, destination := h.Source.Addr().Unmap(), h.Destination.Addr().Unmap()
+// wireAddrs returns both addresses in one family, without zones, and its
+// family byte of version 2.
+func wireAddrs(h ProxyHeader) (source, destination netip.Addr, family byte) {
+	source = h.Source.Addr().Unmap().WithZone("")
+	destination = h.Destination.Addr().Unmap().WithZone("")
 	switch {
-	case h.Local:
-		return familyUnspec
+	case h.Local || !source.IsValid() || !destination.IsValid():
+		return netip.Addr{}, netip.Addr{}, familyUnspec
 	case source.Is4() && destination.Is4():
-		return familyTCP4
-	case source.Is6() && destination.Is6():
-		return familyTCP6
+		return source, destination, familyTCP4
 	}
-	return familyUnspec
+	return netip.AddrFrom16(source.As16()), netip.AddrFrom16(destination.As16()), familyTCP6
 }
