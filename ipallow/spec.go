@@ -1,0 +1,269 @@
+package ipallow
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/conf"
+)
+
+// Pos is where something is written.
+type Pos = conf.Pos
+
+// EntrySpec is one entry of a list as written: an address, a network or a set,
+// or a map that says more about it.
+type EntrySpec struct {
+	IP    conf.At[string]    `conf:"ip,required,short" doc:"an address, a network without bits beyond its length, or set:NAME" example:"203.0.113.0/28"`
+	Why   conf.At[string]    `conf:"why" doc:"note for whoever reads the list or an explanation" example:"head office"`
+	Until conf.At[conf.Date] `conf:"until" doc:"the last day, UTC, on which the entry counts" example:"2027-01-31"`
+}
+
+// SetSpec is a named set as written; a plain list may stand for it.
+type SetSpec struct {
+	Owner   conf.At[string]      `conf:"owner" doc:"whom to ask about the set" example:"it@acme.example"`
+	Entries conf.List[EntrySpec] `conf:"entries,short" doc:"addresses and networks; a set holds no other set" example:"[203.0.113.0/28, 2001:db8:10::/48]"`
+}
+
+// AccessSpec is the access of one level as written.
+type AccessSpec struct {
+	Pos        conf.Pos
+	Allow      conf.List[EntrySpec] `conf:"allow" doc:"who is admitted; [] admits nobody" example:"[set:offices, 198.51.100.7]"`
+	Except     conf.List[EntrySpec] `conf:"except" doc:"who is refused all the same" example:"[203.0.113.9]"`
+	Public     conf.At[string]      `conf:"public" doc:"admit everybody, for this reason; excludes allow" example:"marketing site"`
+	Wide       conf.At[string]      `conf:"wide" doc:"why allow covers more than a /8, or more than a /20 of IPv6" example:"all of the carrier's customers"`
+	RefuseWith conf.At[string]      `conf:"refuse_with" enum:"403|404|handshake" default:"403" doc:"how whoever is not admitted is refused: by a page, by the page of a missing one, or as if the host were unknown" example:"handshake"`
+}
+
+const (
+	// setMark begins an entry that names a set.
+	setMark = "set:"
+
+	// maxDates bounds the different dates in one list. Each date costs a lookup
+	// in every decision; a year of days is more than anyone keeps in order.
+	maxDates = 366
+)
+
+// setName is what a set may be called, so that set:NAME reads as one word.
+var setName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// Sets are the named sets that are visible in one file. It is immutable. A nil
+// Sets holds none.
+type Sets struct {
+	byName map[string]*group
+	outer  *Sets
+}
+
+// CompileSets compiles the sets of a file. The sets of outer are visible too,
+// where no set of the file has the same name. Each set is compiled once and
+// shared by all lists that name it.
+func CompileSets(specs conf.Map[SetSpec], outer *Sets, r *conf.Report) *Sets {
+	s := &Sets{byName: make(map[string]*group, len(specs)), outer: outer}
+	for i := range specs {
+		spec := &specs[i]
+		if !setName.MatchString(spec.Key) {
+			r.Fault(spec.Pos, "", "%q cannot name a set; a name is up to 63 letters, digits, hyphens, underscores and dots, and begins with a letter or digit", spec.Key)
+			continue
+		}
+		if outer.lookup(spec.Key) != nil {
+			r.Note(spec.Pos, "", "set %q hides the main file's set of the same name in this file", spec.Key)
+		}
+		s.byName[spec.Key] = compileSet(spec, r)
+	}
+	return s
+}
+
+func compileSet(spec *conf.Entry[SetSpec], r *conf.Report) *group {
+	entries := make([]entry, 0, len(spec.V.Entries.Items))
+	for i := range spec.V.Entries.Items {
+		item := &spec.V.Entries.Items[i].V
+		if strings.HasPrefix(item.IP.V, setMark) {
+			r.Fault(item.IP.Pos, "name both sets where they are used",
+				"set %q names %q; a set holds addresses and networks", spec.Key, item.IP.V)
+			continue
+		}
+		entries = appendEntry(entries, item, r)
+	}
+	return compileGroup(spec.Key, entries, r)
+}
+
+// compileGroup builds a group and warns about what stands twice: whoever
+// removes one of the two believes the network to be gone.
+func compileGroup(set string, entries []entry, r *conf.Report) *group {
+	g, repeated := newGroup(set, entries)
+	for _, e := range repeated {
+		also, _ := g.search(e.prefix)
+		r.Warn(e.pos, "remove one of the two", "%s is listed at %s as well", prefixText(e.prefix), g.entries[also].pos)
+	}
+	return g
+}
+
+// appendEntry reads one entry that is no set.
+func appendEntry(entries []entry, item *EntrySpec, r *conf.Report) []entry {
+	prefix, err := ParsePrefix(item.IP.V)
+	if err != nil {
+		hint := ""
+		if why := new(PrefixError); errors.As(err, &why) {
+			hint = why.Hint
+		}
+		r.Fault(item.IP.Pos, hint, "%v", err)
+		return entries
+	}
+	return append(entries, entry{prefix: prefix, until: endOf(item.Until), why: item.Why.V, pos: item.IP.Pos})
+}
+
+// endOf returns the first second after the day, UTC.
+func endOf(until conf.At[conf.Date]) int64 {
+	if !until.Set() {
+		return never
+	}
+	// Days before 1970 have passed as well, and 0 asks for no date at all.
+	return max(1, until.V.Day().AddDate(0, 0, 1).Unix())
+}
+
+// lookup finds a set by name, the nearest first.
+func (s *Sets) lookup(name string) *group {
+	for ; s != nil; s = s.outer {
+		if g := s.byName[name]; g != nil {
+			return g
+		}
+	}
+	return nil
+}
+
+// owns reports whether the set is defined in the file of s itself.
+func (s *Sets) owns(g *group) bool { return s != nil && s.byName[g.set] == g }
+
+// names lists all visible sets.
+func (s *Sets) names() []string {
+	names := make(map[string]struct{})
+	for ; s != nil; s = s.outer {
+		for name := range s.byName {
+			names[name] = struct{}{}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Compile compiles a list. Entries with a fault are left out of it.
+func (s *Sets) Compile(entries conf.List[EntrySpec], r *conf.Report) *List {
+	var own []entry
+	var members []member
+	for i := range entries.Items {
+		item := &entries.Items[i].V
+		name, isSet := strings.CutPrefix(item.IP.V, setMark)
+		if !isSet {
+			own = appendEntry(own, item, r)
+			continue
+		}
+		g := s.lookup(name)
+		if g == nil {
+			r.Fault(item.IP.Pos, s.unknownHint(name), "there is no set %q; expected the name of a set of this file or of the main file", name)
+			continue
+		}
+		members = append(members, member{g, endOf(item.Until), item.Why.V, item.IP.Pos, !s.owns(g)})
+	}
+	if len(own) > 0 {
+		literals := compileGroup("", own, r)
+		members = slices.Insert(members, 0, member{group: literals, until: never, pos: entries.Pos})
+	}
+	l := newList(members)
+	if len(l.parts) > maxDates {
+		r.Fault(entries.Pos, "remove entries whose day has passed", "the list ends on %d different days; expected at most %d", len(l.parts), maxDates)
+	}
+	return l
+}
+
+func (s *Sets) unknownHint(name string) string {
+	if near := nearest(name, s.names()); near != "" {
+		return fmt.Sprintf("did you mean %q?", setMark+near)
+	}
+	if names := s.names(); len(names) == 0 {
+		return "no set is defined: add it below \"sets\""
+	}
+	return "add it below \"sets\""
+}
+
+// CompileAccess compiles the access of one level. It returns nil when spec is.
+func CompileAccess(spec *AccessSpec, sets *Sets, r *conf.Report) *Access {
+	if spec == nil {
+		return nil
+	}
+	c := &Access{
+		pos:        spec.Pos,
+		public:     spec.Public.Set(),
+		reason:     strings.TrimSpace(spec.Public.V),
+		allow:      sets.Compile(spec.Allow, r),
+		except:     sets.Compile(spec.Except, r),
+		refuseSet:  spec.RefuseWith.Set(),
+		refuseWith: refuseWords[spec.RefuseWith.V],
+	}
+	switch {
+	case c.public:
+		checkPublic(spec, c, r)
+	case !spec.Allow.Set():
+		r.Fault(spec.Pos, "write allow: [] to admit nobody", "access says nobody; expected allow, or public with its reason")
+	case spec.Wide.Set() && strings.TrimSpace(spec.Wide.V) == "":
+		r.Fault(spec.Wide.Pos, "", "wide is %q; expected the reason for which allow covers so much", spec.Wide.V)
+	case !spec.Wide.Set() && c.allow.wide():
+		r.Fault(spec.Allow.Pos, "if that is meant, add wide: REASON beside allow; to admit everybody, write public: REASON instead",
+			"allow covers more than a /8, or more than a /20 of IPv6; expected the networks of those who may come in")
+	}
+	return c
+}
+
+var refuseWords = map[string]RefuseWith{
+	Refuse403.String():       Refuse403,
+	Refuse404.String():       Refuse404,
+	RefuseHandshake.String(): RefuseHandshake,
+}
+
+func checkPublic(spec *AccessSpec, c *Access, r *conf.Report) {
+	if c.reason == "" {
+		r.Fault(spec.Public.Pos, "", "public is %q; expected the reason for which everybody is admitted", spec.Public.V)
+	}
+	if spec.Allow.Set() {
+		r.Fault(spec.Allow.Pos, "keep one of the two", "allow stands beside public at %s, which admits everybody; expected one of them", spec.Public.Pos)
+	}
+	if spec.Wide.Set() {
+		r.Fault(spec.Wide.Pos, "remove it", "wide stands beside public at %s; it belongs to allow", spec.Public.Pos)
+	}
+	// What follows must see one rule only.
+	c.allow = nil
+}
+
+// CheckNarrower records what inner's allow lists and outer's does not: whoever
+// wrote it believes it admitted, and the conjunction refuses it. Dates and
+// except are left aside. It is a fault, or a warning where inner has it from a
+// set of another file, whose author may not know this list.
+func CheckNarrower(outer, inner *Access, r *conf.Report) {
+	checkNarrower(outer, inner, r.Fault, r.Warn)
+}
+
+// WarnNarrower is CheckNarrower for a text that was accepted before, so that
+// only a shared set can have changed: it records warnings.
+func WarnNarrower(outer, inner *Access, r *conf.Report) {
+	checkNarrower(outer, inner, r.Warn, r.Warn)
+}
+
+type record = func(p conf.Pos, hint, format string, args ...any)
+
+func checkNarrower(outer, inner *Access, own, shared record) {
+	if outer == nil || inner == nil || outer.public || inner.public {
+		return
+	}
+	for _, gap := range outer.allow.gaps(inner.allow) {
+		say := own
+		if gap.shared {
+			say = shared
+		}
+		what := gap.entry.String()
+		if gap.part != gap.entry.Prefix {
+			what += ", of which " + prefixText(gap.part)
+		}
+		say(gap.pos, "add it to the wider allow, or remove it here", "%s is not covered by the wider access at %s, so it is refused", what, outer.pos)
+	}
+}
