@@ -1,0 +1,111 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+)
+
+// answerBytesMax bounds what a command reads from the socket: the status of a
+// hundred thousand hosts is a few dozen MiB.
+const answerBytesMax = 256 << 20
+
+// ErrNotRunning means that no process listens on the command socket.
+var ErrNotRunning = errors.New("no gatehouse is running here")
+
+// Client speaks to a running gateway over its command socket.
+type Client struct {
+	path string
+	http http.Client
+}
+
+// NewClient returns a Client for the socket at path. Nothing is opened yet.
+func NewClient(path string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &Client{path: path, http: http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+}
+
+// Status asks how the gateway is.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var status Status
+	err := c.call(ctx, http.MethodGet, "/v1/status", nil, &status)
+	return status, err
+}
+
+// Explain asks the running table for its verdict.
+func (c *Client) Explain(ctx context.Context, q ExplainQuery) (Explanation, error) {
+	var explanation Explanation
+	values := url.Values{"url": {q.URL}, "from": {q.From}, "sni": {q.SNI}, "method": {q.Method}}
+	err := c.call(ctx, http.MethodGet, "/v1/explain", values, &explanation)
+	return explanation, err
+}
+
+// Reload has the gateway read its files again and waits for the outcome.
+func (c *Client) Reload(ctx context.Context, force bool) (ReloadResult, error) {
+	var result ReloadResult
+	values := url.Values{}
+	if force {
+		values.Set("force", "true")
+	}
+	err := c.call(ctx, http.MethodPost, "/v1/reload", values, &result)
+	return result, err
+}
+
+// RootPEM asks for the internal CA's root certificate.
+func (c *Client) RootPEM(ctx context.Context) ([]byte, error) {
+	var pem []byte
+	err := c.ask(ctx, http.MethodGet, "/v1/ca", nil, func(body io.Reader) (err error) {
+		pem, err = io.ReadAll(body)
+		return err
+	})
+	return pem, err
+}
+
+func (c *Client) call(ctx context.Context, method, path string, query url.Values, into any) error {
+	return c.ask(ctx, method, path, query, func(body io.Reader) error { return json.NewDecoder(body).Decode(into) })
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, query url.Values, read func(io.Reader) error) error {
+	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path+"?"+query.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return c.why(err)
+	}
+	defer func() { _ = response.Body.Close() }() // read to the end or given up
+	body := io.LimitReader(response.Body, answerBytesMax)
+	if response.StatusCode == http.StatusOK {
+		if err := read(body); err != nil {
+			return fmt.Errorf("command socket %s: read the answer: %w", c.path, err)
+		}
+		return nil
+	}
+	var p problem
+	if json.NewDecoder(body).Decode(&p) == nil && p.Problem != "" {
+		return errors.New(p.Problem)
+	}
+	return fmt.Errorf("command socket %s: answered %s", c.path, response.Status)
+}
+
+// why turns a connection's error into what the operator can do about it.
+func (c *Client) why(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w (its socket would be %s)", ErrNotRunning, c.path)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("command socket %s: it admits the user that gatehouse runs as, and root: %w", c.path, fs.ErrPermission)
+	}
+	return fmt.Errorf("command socket %s: %w", c.path, err)
+}

@@ -1,0 +1,107 @@
+package admin
+
+import (
+	"time"
+
+	"gatehouse/internal/conf"
+)
+
+// Status is what `gatehouse status` shows.
+type Status struct {
+	Version      string              `json:"version"`
+	Started      time.Time           `json:"started"`
+	Ready        bool                `json:"ready"`
+	NotReady     string              `json:"not_ready,omitempty"` // why it is not ready, in words
+	Generation   uint64              `json:"generation"`
+	Config       string              `json:"config"`
+	Keys         string              `json:"keys"` // "sealed" or "not protected"
+	Listeners    []ListenerStatus    `json:"listeners"`
+	Tenants      []TenantStatus      `json:"tenants"`
+	Certificates []CertificateStatus `json:"certificates"`
+	Quarantined  []Quarantine        `json:"quarantined"`
+	LastReload   *ReloadResult       `json:"last_reload,omitempty"`
+	Notes        []string            `json:"notes"` // what waits for a restart, and the like
+}
+
+// ListenerStatus is an address that connections are accepted on.
+type ListenerStatus struct {
+	Address  string `json:"address"`
+	Kind     string `json:"kind"`      // "http" or "https"
+	ClientIP string `json:"client_ip"` // "direct", "proxy_protocol" or "x_forwarded_for"
+}
+
+// TenantStatus is one tenant as it runs.
+type TenantStatus struct {
+	ID          string   `json:"id"`
+	File        string   `json:"file"`
+	State       string   `json:"state"` // "served", "quarantined" or "not served"
+	Hosts       []string `json:"hosts"`
+	Backends    []string `json:"backends"`
+	Connections int      `json:"connections"`
+	InFlight    int      `json:"in_flight"`
+}
+
+// CertificateStatus is one certificate that is presented to clients.
+type CertificateStatus struct {
+	Names    []string  `json:"names"`
+	Tenant   string    `json:"tenant,omitempty"` // empty: may serve any tenant
+	Source   string    `json:"source"`           // its file, or "internal CA"
+	NotAfter time.Time `json:"not_after"`
+	State    string    `json:"state"` // "valid", "expires soon" or "expired"
+}
+
+// Quarantine is a tenant whose file is refused.
+type Quarantine struct {
+	Tenant   string         `json:"tenant"`
+	File     string         `json:"file"`
+	Served   bool           `json:"served"` // on its last good text
+	Findings []conf.Finding `json:"findings"`
+}
+
+// ReloadResult says what a reload did.
+type ReloadResult struct {
+	At          time.Time      `json:"at"`
+	Actor       string         `json:"actor"`   // who asked: "uid 0", "SIGHUP", "file change"
+	Applied     bool           `json:"applied"` // false: the table runs on as it was
+	Refused     string         `json:"refused,omitempty"`
+	Generation  uint64         `json:"generation"`
+	Added       []string       `json:"added"`
+	Changed     []string       `json:"changed"`
+	Removed     []string       `json:"removed"`
+	Quarantined []Quarantine   `json:"quarantined"`
+	Findings    []conf.Finding `json:"findings"`
+	Notes       []string       `json:"notes"`
+	TookMillis  float64        `json:"took_ms"`
+}
+
+// Fine reports whether a reload left nothing that an operator must look at.
+func (r ReloadResult) Fine() bool { return r.Applied && len(r.Quarantined) == 0 }
+
+// ExplainQuery is a request that may never have happened.
+type ExplainQuery struct {
+	URL    string
+	From   string // the client's address
+	SNI    string // empty: the URL's host
+	Method string // empty: GET
+}
+
+// Explanation is the verdict on an [ExplainQuery], gate by gate.
+type Explanation struct {
+	Verdict  string   `json:"verdict"` // "forward", "redirect" or "refuse REASON"
+	Reason   string   `json:"reason,omitempty"`
+	Status   int      `json:"status,omitempty"` // 0: the connection is closed or the handshake refused
+	Tenant   string   `json:"tenant,omitempty"`
+	Host     string   `json:"host,omitempty"`
+	Route    string   `json:"route,omitempty"`
+	Backends []string `json:"backends,omitempty"`
+	Location string   `json:"location,omitempty"`
+	Steps    []Step   `json:"steps"`
+}
+
+// Step is what one gate said, and the place in a file that decided.
+type Step struct {
+	Gate     string `json:"gate"`
+	Outcome  string `json:"outcome"`
+	Text     string `json:"text,omitempty"`
+	Position string `json:"position,omitempty"`
+}
