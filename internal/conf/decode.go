@@ -107,7 +107,7 @@ func (w *walk) admit(n *yaml.Node) bool {
 		return w.fault(n, "remove the tag", "explicit tag %q; expected a value without a tag", n.Tag)
 	}
 	if len(w.path) > maxDepth {
-		return w.fault(n, "", "a value more than %d levels deep; expected fewer", maxDepth)
+		return w.fault(n, "", "nested deeper than %d levels; expected fewer", maxDepth)
 	}
 	if len(w.expanding) == 0 {
 		return true

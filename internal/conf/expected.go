@@ -10,14 +10,17 @@ import (
 
 // mismatch records that n is not of the kind that p declares.
 func (w *walk) mismatch(n *yaml.Node, p *plan) bool {
-	at, subject := n, w.subject()
-	if isNull(n) {
-		if key := w.key(); key != nil && n.Value == "" {
-			at = key // nothing is written, so nothing has a place
-		}
-		return w.fault(at, "", "%s has no value; expected %s", subject, expected(p))
+	if !isNull(n) {
+		return w.fault(n, "", "%s is %s; expected %s", w.subject(), standing(n), expected(p))
 	}
-	return w.fault(n, "", "%s is %s; expected %s", subject, standing(n), expected(p))
+	at, hint := n, ""
+	if key := w.key(); key != nil && n.Value == "" {
+		at = key // nothing is written, so nothing has a place
+		if strings.Contains(key.Value, ":") {
+			hint = hintColon
+		}
+	}
+	return w.fault(at, hint, "%s has no value; expected %s", w.subject(), expected(p))
 }
 
 // subject names the value at hand.

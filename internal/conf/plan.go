@@ -36,7 +36,7 @@ type plan struct {
 	byName map[string]*field
 	later  []string
 	short  *field
-	checks [][]int // where a Checker is: the struct itself and embedded ones
+	checks [][]int // where a Checker is: the struct itself (nil) and exported embedded ones
 	pos    [][]int // fields of type Pos
 	whole  bool
 }
@@ -155,8 +155,13 @@ func containerOf(t reflect.Type, elem func(reflect.Type) *plan) (kind, *plan) {
 func (d *Decoder) fillStruct(p *plan) {
 	p.byName = make(map[string]*field)
 	d.addFields(p, p.typ, nil)
+	// The method may be promoted from an embedded struct, which is then asked
+	// twice: the report drops what it says the second time.
 	if reflect.PointerTo(p.typ).Implements(checkerType) {
 		p.checks = append(p.checks, nil)
+	}
+	if p.short != nil && p.short.plan.declared() != nil {
+		panic(fmt.Sprintf("conf: %v: the short key %q is a map itself", p.typ, p.short.name))
 	}
 }
 
@@ -177,7 +182,7 @@ func (d *Decoder) addFields(p *plan, t reflect.Type, index []int) {
 			p.pos = append(p.pos, at)
 		case sf.Anonymous && sf.Type.Kind() == reflect.Struct:
 			d.addFields(p, sf.Type, at)
-			if reflect.PointerTo(sf.Type).Implements(checkerType) {
+			if reflect.PointerTo(sf.Type).Implements(checkerType) && sf.IsExported() {
 				p.checks = append(p.checks, at)
 			}
 		}

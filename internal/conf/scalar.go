@@ -14,12 +14,18 @@ import (
 func (w *walk) scalar(n *yaml.Node, p *plan, v reflect.Value) bool {
 	switch p.kind {
 	case kindBool:
-		if n.Style != 0 || n.Value != "true" && n.Value != "false" {
-			return w.fault(n, boolHint(n.Value), "%q is not a yes or no; expected true or false, without quotes", n.Value)
+		if n.Value != "true" && n.Value != "false" {
+			return w.fault(n, boolHint(n.Value), "%q is neither true nor false", n.Value)
+		}
+		if n.Style != 0 {
+			return w.fault(n, "remove the quotes", "%q is text; expected true or false", n.Value)
 		}
 		v.SetBool(n.Value == "true")
 	case kindInt:
 		number, err := wholeNumber(n)
+		if errors.Is(err, strconv.ErrRange) {
+			return w.fault(n, "", "%q is too large", n.Value)
+		}
 		if err != nil {
 			return w.fault(n, "", "%q is not a whole number; expected decimal digits, without quotes", n.Value)
 		}

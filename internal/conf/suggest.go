@@ -17,6 +17,9 @@ func (w *walk) unknown(key *yaml.Node, p *plan) bool {
 }
 
 func (w *walk) keyHint(name string, p *plan) string {
+	if strings.Contains(name, ":") {
+		return hintColon
+	}
 	names := p.names()
 	near, distance := nearest(name, names)
 	if near != "" && distance <= 1 {
