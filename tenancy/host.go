@@ -1,0 +1,97 @@
+package tenancy
+
+import (
+	"net/netip"
+	"slices"
+
+	"gatehouse/internal/conf"
+	"gatehouse/tlsconfig"
+)
+
+// CertificateSource is where a host's certificate comes from.
+type CertificateSource uint8
+
+// The sources. A host without one is refused with no_certificate.
+const (
+	NoSource   CertificateSource = iota
+	FileSource                   // a pair that a file of the operator's names
+	InternalCA                   // issued by the gateway's own CA
+)
+
+// String returns "none", "file" or "internal".
+func (s CertificateSource) String() string {
+	switch s {
+	case FileSource:
+		return "file"
+	case InternalCA:
+		return "internal"
+	}
+	return "none"
+}
+
+// Host is one name, or one "*.name", of a tenant. It is immutable.
+type Host struct {
+	name     string
+	wildcard bool
+	tenant   *Tenant
+	site     *site
+	source   CertificateSource
+	hsts     string
+	pos      conf.Pos
+}
+
+// site is what hosts of a tenant have in common that are written alike.
+type site struct {
+	levels   []level
+	routes   []*Route // the longest first
+	paths    pathRules
+	profile  tlsconfig.Profile
+	timeouts Timeouts
+}
+
+// Name returns the normalised name; of a wildcard "*.name".
+func (h *Host) Name() string { return h.name }
+
+// Wildcard reports whether the name is "*.name", which stands for one label.
+func (h *Host) Wildcard() bool { return h.wildcard }
+
+// Tenant returns whose host it is.
+func (h *Host) Tenant() *Tenant { return h.tenant }
+
+// Pos returns where the host is written.
+func (h *Host) Pos() conf.Pos { return h.pos }
+
+// Profile returns the TLS policy of the host.
+func (h *Host) Profile() tlsconfig.Profile { return h.site.profile }
+
+// Identity returns what a handshake for the host binds its connection to.
+func (h *Host) Identity() Identity { return Identity{h.tenant.id, h.site.profile} }
+
+// CertificateSource returns where the host's certificate comes from.
+func (h *Host) CertificateSource() CertificateSource { return h.source }
+
+// HSTS returns the value of Strict-Transport-Security, "" for none (RFC 6797
+// section 6.1). A host with a certificate of the internal CA has none: whoever
+// cannot verify it must stay able to get past.
+func (h *Host) HSTS() string { return h.hsts }
+
+// Timeouts returns what holds where no route is known: before and between
+// requests.
+func (h *Host) Timeouts() Timeouts { return h.site.timeouts }
+
+// Routes returns the host's routes, the longest prefix first.
+func (h *Host) Routes() []*Route { return slices.Clone(h.site.routes) }
+
+// Admits reports whether tenant and host admit client at the Unix second now; 0
+// asks as if no `until` had passed. Open connections are judged again by it.
+// It does not allocate.
+func (h *Host) Admits(client netip.Addr, now int64) bool {
+	return admits(h.tenant.levels, client, now) == nil && admits(h.site.levels, client, now) == nil
+}
+
+// Identity is what a TLS connection is bound to: requests on it may name hosts
+// of this tenant and policy alone, and its tickets resume for them alone.
+type Identity struct {
+	TenantID string
+	Profile  tlsconfig.Profile
+}

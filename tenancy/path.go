@@ -1,0 +1,238 @@
+package tenancy
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// pathRules is what a host says about the paths that it takes.
+type pathRules struct {
+	encodedSlash, doubleSlash, backslash bool // paths.allow names them
+	protected                            bool // a route of the host has access of its own
+}
+
+// Why a path is ambiguous: two programs that read it may see two things, so
+// what is judged here might not be what a backend serves.
+const (
+	pathControl      = "it has a control byte"
+	pathFragment     = `it has "#"`
+	pathPercent      = "a % is not followed by two hexadecimal digits"
+	pathNUL          = "it has %00"
+	pathEncodedSlash = "it has %2f"
+	pathDoubleSlash  = "it has //"
+	pathBackslash    = `it has \ or %5c`
+	pathDots         = "it has a segment that is . or .."
+	pathParameter    = `it has ";" on a host with protected routes`
+	pathDoubleEscape = "it has an escaped escape on a host with protected routes"
+	pathOverlong     = "it has a byte sequence that some programs read as an ASCII character"
+)
+
+// ambiguity says why path is ambiguous to p, and "" if it is not. Escapes are
+// judged by what they stand for.
+func (p pathRules) ambiguity(path []byte) string {
+	var seg segment
+	var before octet
+	for rest := path; len(rest) > 0; {
+		c := octetAt(rest)
+		if why := p.judge(c, before, rest); why != "" {
+			return why
+		}
+		rest = rest[c.width:]
+		if seg.ends(c.value) {
+			if seg.dotted() {
+				return pathDots
+			}
+			seg = segment{}
+		} else {
+			seg.add(c.value)
+		}
+		before = c
+	}
+	if seg.dotted() {
+		return pathDots
+	}
+	return ""
+}
+
+// judge says why the octet c, with which rest begins, makes a path ambiguous.
+func (p pathRules) judge(c, before octet, rest []byte) string {
+	switch {
+	case c.width == 0:
+		return pathPercent
+	case c.value == 0 && c.escaped:
+		return pathNUL
+	case !c.escaped && (c.value < 0x20 || c.value == 0x7f):
+		return pathControl
+	}
+	switch c.value {
+	case '#':
+		if !c.escaped {
+			return pathFragment
+		}
+	case '/':
+		if c.escaped && !p.encodedSlash {
+			return pathEncodedSlash
+		}
+		if !c.escaped && before.value == '/' && !before.escaped && !p.doubleSlash {
+			return pathDoubleSlash
+		}
+	case '\\':
+		if !p.backslash {
+			return pathBackslash
+		}
+	case ';':
+		if p.protected {
+			return pathParameter
+		}
+	case '%':
+		if p.protected && len(rest) >= 5 && isHex(rest[3]) && isHex(rest[4]) {
+			return pathDoubleEscape
+		}
+	}
+	if (before.value == 0xc0 || before.value == 0xc1) && c.value&0xc0 == 0x80 {
+		return pathOverlong
+	}
+	return ""
+}
+
+// octet is one byte of a path after its escape is undone.
+type octet struct {
+	value   byte
+	escaped bool
+	width   int // in the path: 1 or 3; 0 for a % without two digits
+}
+
+// octetAt returns the octet with which the path begins.
+func octetAt(path []byte) octet {
+	c := path[0]
+	if c != '%' {
+		return octet{value: c, width: 1}
+	}
+	if len(path) < 3 || !isHex(path[1]) || !isHex(path[2]) {
+		return octet{value: c}
+	}
+	return octet{value: hexValue(path[1])<<4 | hexValue(path[2]), escaped: true, width: 3}
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// hexValue returns the value of a hexadecimal digit.
+func hexValue(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	}
+	return c - 'a' + 10
+}
+
+// segment looks for "." and ".." between separators. Everything that some
+// backend takes for a separator counts as one, allowed or not, and what follows
+// a ";" does not belong to the name: Tomcat reads "/..;/" as "/../".
+type segment struct {
+	dots      int
+	parameter bool // a ";" was seen
+	other     bool // it has a character that is no dot
+}
+
+func (s *segment) ends(c byte) bool { return c == '/' || c == '\\' }
+
+func (s *segment) add(c byte) {
+	switch {
+	case c == ';':
+		s.parameter = true
+	case s.parameter:
+	case c == '.':
+		s.dots++
+	default:
+		s.other = true
+	}
+}
+
+func (s *segment) dotted() bool { return !s.other && (s.dots == 1 || s.dots == 2) }
+
+// prefixBytesMax bounds a route's prefix in the form in which paths are
+// compared, so that matching looks at no more of a path than this and its
+// buffer fits on the stack. The longest prefixes seen in practice have less
+// than half.
+const prefixBytesMax = 256
+
+// pathBuffer holds as much of a path as matching looks at: the longest prefix,
+// one byte for the boundary, and one escape or character more.
+type pathBuffer [prefixBytesMax + 1 + utf8.UTFMax]byte
+
+// comparable writes to buf the beginning of path in the form in which prefixes
+// are compared: escapes are undone but those of "/", "\" and "%", whose
+// meaning would change; of these the digits are in upper case. When fold is
+// set, letters that differ in case only become the same. path must not be
+// ambiguous.
+func comparable(buf *pathBuffer, path []byte, fold bool) []byte {
+	out := buf[:0]
+	for len(path) > 0 && len(out) <= prefixBytesMax {
+		c := octetAt(path)
+		if c.escaped && (c.value == '/' || c.value == '\\' || c.value == '%') {
+			out = append(out, '%', upper(path[1]), upper(path[2]))
+			path = path[c.width:]
+			continue
+		}
+		if fold && c.value >= utf8.RuneSelf {
+			var n int
+			out, n = appendFolded(out, path)
+			path = path[n:]
+			continue
+		}
+		if fold {
+			c.value = lower(c.value)
+		}
+		out = append(out, c.value)
+		path = path[max(c.width, 1):]
+	}
+	return out
+}
+
+// appendFolded appends the character with which path begins, folded, and
+// returns how many bytes of path it took. Of all characters that differ in
+// case only, the smallest stands for them; it is never longer than they are.
+func appendFolded(out, path []byte) ([]byte, int) {
+	var raw [utf8.UTFMax]byte
+	var ends [utf8.UTFMax]int
+	n, at := 0, 0
+	for n < len(raw) && at < len(path) {
+		c := octetAt(path[at:])
+		if c.value < utf8.RuneSelf {
+			break
+		}
+		at += c.width
+		raw[n], ends[n] = c.value, at
+		n++
+	}
+	char, size := utf8.DecodeRune(raw[:n])
+	if char == utf8.RuneError {
+		return append(out, raw[0]), ends[0]
+	}
+	smallest := char
+	for next := unicode.SimpleFold(char); next != char; next = unicode.SimpleFold(next) {
+		smallest = min(smallest, next)
+	}
+	if smallest < utf8.RuneSelf {
+		return append(out, lower(byte(smallest))), ends[size-1]
+	}
+	return utf8.AppendRune(out, smallest), ends[size-1]
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	return c
+}

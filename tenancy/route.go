@@ -1,0 +1,133 @@
+package tenancy
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"gatehouse/internal/conf"
+	"gatehouse/internal/pool"
+)
+
+// Route is a path prefix of one or more hosts that are written alike. It is
+// immutable.
+type Route struct {
+	prefix   string
+	match    string  // the prefix in comparable form, without its last slash
+	fold     bool    // it matches without regard to case
+	levels   []level // of the route and of every route whose prefix contains it
+	backends []*pool.Backend
+	poolKey  string
+	timeouts Timeouts
+	buffer   int64
+	headers  *HeaderRules
+	pass     []string // lower case, sorted
+	index    int
+	pos      conf.Pos
+}
+
+// Timeouts bound how long things may take. None is zero.
+type Timeouts struct {
+	Connect     time.Duration // to reach a backend, its TLS handshake included
+	Header      time.Duration // until the head of a request is complete
+	FirstByte   time.Duration // until a backend's answer begins
+	Idle        time.Duration // between two bytes of a body
+	KeepAlive   time.Duration // until the next request begins
+	UpgradeIdle time.Duration // between two bytes of an upgraded connection
+}
+
+// Prefix returns the path prefix as written; "/" for a host's own backends.
+func (r *Route) Prefix() string { return r.prefix }
+
+// Index returns the route's place in Tenant.Routes.
+func (r *Route) Index() int { return r.index }
+
+// Pos returns where the route is written; for "/" that may be its backends.
+func (r *Route) Pos() conf.Pos { return r.pos }
+
+// Admits reports whether this route and every route that contains it admit
+// client. Tenant and host are asked by Host.Admits. It does not allocate.
+func (r *Route) Admits(client netip.Addr, now int64) bool {
+	return admits(r.levels, client, now) == nil
+}
+
+// Backends returns the interchangeable backends in the order in which they are
+// written, each once.
+func (r *Route) Backends() []*pool.Backend { return slices.Clone(r.backends) }
+
+// PoolKey is equal for two routes of a tenant, also of successive tables, that
+// have the same backends reached in the same way: they may share a running
+// pool.
+func (r *Route) PoolKey() string { return r.poolKey }
+
+// Timeouts returns the bounds of exchanges on this route.
+func (r *Route) Timeouts() Timeouts { return r.timeouts }
+
+// RequestBuffer returns the Content-Length in bytes up to which a body is read
+// before a backend is taken.
+func (r *Route) RequestBuffer() int64 { return r.buffer }
+
+// Headers returns the changes to fields; nil for none.
+func (r *Route) Headers() *HeaderRules { return r.headers }
+
+// PassHeader reports whether a field that clients may otherwise not send goes
+// to the backend all the same. name is compared without regard to case. It
+// does not allocate.
+func (r *Route) PassHeader(name []byte) bool {
+	for _, pass := range r.pass {
+		if equalFold(pass, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// equalFold compares lower, which is in lower case, with name.
+func equalFold(lowered string, name []byte) bool {
+	if len(lowered) != len(name) {
+		return false
+	}
+	for i := range name {
+		if lower(name[i]) != lowered[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// owns reports whether path, in comparable form, lies below the route.
+func (r *Route) owns(path []byte) bool {
+	n := len(r.match)
+	return len(path) >= n && string(path[:n]) == r.match && (len(path) == n || path[n] == '/')
+}
+
+// find returns the longest route that owns path, or nil. path is not
+// ambiguous.
+func (s *site) find(path []byte) *Route {
+	var plainBuffer, foldedBuffer pathBuffer
+	plain := comparable(&plainBuffer, path, false)
+	var folded []byte
+	if s.paths.protected {
+		folded = comparable(&foldedBuffer, path, true)
+	}
+	for _, r := range s.routes {
+		subject := plain
+		if r.fold {
+			subject = folded
+		}
+		if r.owns(subject) {
+			return r
+		}
+	}
+	return nil
+}
+
+// backendNames lists the addresses of the backends.
+func (r *Route) backendNames() string {
+	names := make([]string, len(r.backends))
+	for i, b := range r.backends {
+		names[i] = b.Address()
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,165 @@
+package tenancy
+
+import (
+	"gatehouse/internal/conf"
+	"gatehouse/internal/pool"
+	"gatehouse/ipallow"
+	"gatehouse/tlsconfig"
+)
+
+// MainSpec is what the main file says about tenants. It is inlined in the whole
+// of that file.
+type MainSpec struct {
+	Include  conf.List[string]            `conf:"include" doc:"patterns of tenant files, relative to this file; a file's name without its extension is the tenant's id" example:"[tenants/*.yaml]"`
+	Block    conf.List[ipallow.EntrySpec] `conf:"block" default:"[]" doc:"who is refused everywhere, before anything else; beats every allow and public" example:"[set:blocked]"`
+	Require  *RequireSpec                 `conf:"require" doc:"guards that no tenant can break"`
+	Sets     conf.Map[ipallow.SetSpec]    `conf:"sets" doc:"named lists of addresses, written set:NAME where they are used; visible in every file" example:"{our-noc: [192.0.2.10, 2001:db8:10::/48]}"`
+	Groups   conf.Map[SettingsSpec]       `conf:"groups" doc:"named settings for the tenants that say group: NAME" example:"{gold: {timeouts: {first_byte: 2m}}}"`
+	Defaults *SettingsSpec                `conf:"defaults" doc:"settings of every tenant that does not say otherwise"`
+	Tenants  conf.Map[TenantSpec]         `conf:"tenants" doc:"tenants written in this file, by id"`
+}
+
+// RequireSpec is what every tenant is held to.
+type RequireSpec struct {
+	BackendNetworks conf.List[string] `conf:"backend_networks" default:"any" doc:"networks that every backend must be in, a name by the addresses that it resolves to" example:"[10.0.0.0/8]"`
+	BackendTLS      conf.At[bool]     `conf:"backend_tls" default:"false" doc:"every backend must be reached by https" example:"true"`
+	Public          conf.At[string]   `conf:"public" enum:"allowed|forbidden" default:"allowed" doc:"forbidden: no tenant may admit everybody" example:"forbidden"`
+}
+
+// TenantSpec is a tenant as written: a tenant file, or an entry of tenants.
+type TenantSpec struct {
+	Pos      conf.Pos
+	Group    conf.At[string]                  `conf:"group" doc:"group of the main file whose settings hold here" example:"gold"`
+	Hosts    conf.List[HostSpec]              `conf:"hosts,required" doc:"names that the tenant is reached by; *.name stands for one label" example:"[pa.acme.example, \"*.acme.hosted.example\"]"`
+	Lends    conf.List[string]                `conf:"lends" default:"[]" doc:"exact names inside a wildcard of this tenant that another tenant may own" example:"[legacy.acme.hosted.example]"`
+	Sets     conf.Map[SetSpec]                `conf:"sets" doc:"named lists of addresses, visible in this file only" example:"{offices: [203.0.113.0/28]}"`
+	Access   *AccessSpec                      `conf:"access,required" doc:"who may come in; whoever is not listed is refused" example:"{allow: [203.0.113.0/28]}"`
+	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends" doc:"where requests go that no route sends elsewhere; needed unless there are only routes that name theirs" example:"[http://10.4.1.10:8080]"`
+	Routes   conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes with settings of their own; the longest decides, and the access of each that contains the path must admit" example:"{/reports/: {timeouts: {first_byte: 10m}}}"`
+	Expect   conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"requests and their verdicts; a new version of this file for which one fails is refused"`
+	SettingsSpec
+	Later conf.Later `conf:"databases,basic_auth,forward_auth,client_certs,redirect"`
+}
+
+// HostSpec is an entry of hosts: a name, or a map with keys that hold for this
+// host alone.
+type HostSpec struct {
+	Pos      conf.Pos
+	Host     conf.At[string]                  `conf:"host,required,short" doc:"an exact name, or *.name" example:"api.acme.hosted.example"`
+	Access   *AccessSpec                      `conf:"access" doc:"who may come in to this host; the tenant's access must admit, too"`
+	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the tenant's" doc:"in place of the tenant's backends" example:"[http://10.4.9.9:80]"`
+	Routes   conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes; merged with the tenant's by their prefix"`
+	Expect   conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"as a tenant's"`
+	SettingsSpec
+	Later conf.Later `conf:"basic_auth,forward_auth,client_certs,redirect"`
+}
+
+// RouteSpec is a path prefix as written.
+type RouteSpec struct {
+	Pos      conf.Pos
+	Access   *AccessSpec                      `conf:"access" doc:"who may reach these paths; tenant, host and enclosing routes must admit, too"`
+	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the host's" doc:"where requests for these paths go" example:"[http://10.4.1.30:8080]"`
+	ExchangeSpec
+	Later conf.Later `conf:"basic_auth,forward_auth,client_certs,rewrite,redirect,canary,mirror,maintenance"`
+}
+
+// SettingsSpec is what merges from defaults to group, tenant and host.
+type SettingsSpec struct {
+	ExchangeSpec
+	Paths *PathsSpec      `conf:"paths" doc:"how paths are read"`
+	TLS   *tlsconfig.Spec `conf:"tls" doc:"TLS of the hosts"`
+	Later conf.Later      `conf:"maintenance"`
+}
+
+// ExchangeSpec is the settings that a route may have as well.
+type ExchangeSpec struct {
+	Timeouts      *TimeoutsSpec      `conf:"timeouts" doc:"how long things may take"`
+	Headers       *HeadersSpec       `conf:"headers" doc:"fields to set and to remove"`
+	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
+	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
+	Later         conf.Later         `conf:"limits,health,compression,balance,retries"`
+}
+
+// TimeoutsSpec bounds how long things may take.
+type TimeoutsSpec struct {
+	Connect     conf.At[conf.Duration] `conf:"connect" default:"3s" doc:"to reach a backend, its TLS handshake included" example:"1s"`
+	Header      conf.At[conf.Duration] `conf:"header" default:"10s" doc:"until the TLS handshake is done, and until the head of a request is complete; not on routes" example:"5s"`
+	FirstByte   conf.At[conf.Duration] `conf:"first_byte" default:"60s" doc:"until a backend's answer begins" example:"10m"`
+	Idle        conf.At[conf.Duration] `conf:"idle" default:"60s" doc:"between two bytes of a body" example:"30s"`
+	KeepAlive   conf.At[conf.Duration] `conf:"keep_alive" default:"75s" doc:"how long a connection is kept for the next request; not on routes" example:"30s"`
+	UpgradeIdle conf.At[conf.Duration] `conf:"upgrade_idle" default:"1h" doc:"between two bytes of an upgraded connection, a WebSocket's" example:"10m"`
+}
+
+// HeadersSpec changes fields on the way.
+type HeadersSpec struct {
+	Request  *FieldsSpec `conf:"request" doc:"of requests, on the way to a backend"`
+	Response *FieldsSpec `conf:"response" doc:"of answers, on the way to a client"`
+}
+
+// FieldsSpec changes the fields of one direction.
+type FieldsSpec struct {
+	Set    conf.Map[conf.At[string]] `conf:"set" doc:"fields that replace those of the same name" example:"{X-Frame-Options: DENY}"`
+	Remove conf.List[string]         `conf:"remove" doc:"fields to remove" example:"[Server]"`
+}
+
+// PathsSpec says how paths are read.
+type PathsSpec struct {
+	Allow conf.List[string] `conf:"allow" enum:"encoded_slash|double_slash|backslash" default:"[]" doc:"what is taken although programs differ in how they read it; only on hosts whose routes have no access of their own" example:"[encoded_slash]"`
+}
+
+// ExpectSpec is a request and the verdict that its author expects.
+type ExpectSpec struct {
+	Pos     conf.Pos
+	Get     conf.At[string] `conf:"get" doc:"URL of a GET request" example:"https://pa.acme.example/login"`
+	Post    conf.At[string] `conf:"post" doc:"URL of a POST request"`
+	Put     conf.At[string] `conf:"put" doc:"URL of a PUT request"`
+	Delete  conf.At[string] `conf:"delete" doc:"URL of a DELETE request"`
+	Head    conf.At[string] `conf:"head" doc:"URL of a HEAD request"`
+	Options conf.At[string] `conf:"options" doc:"URL of an OPTIONS request"`
+	From    conf.At[string] `conf:"from,required" doc:"address of the client" example:"203.0.113.5"`
+	Is      conf.At[string] `conf:"is,required" doc:"forward, redirect, or refuse and the reason" example:"refuse ip_not_allowed"`
+	At      conf.At[string] `conf:"at" default:"no until has passed" doc:"when: a date, or a date and time with its zone" example:"2027-02-01T09:00 Europe/Riga"`
+	Route   conf.At[string] `conf:"route" doc:"prefix of the route that must be chosen; / for a host's own backends" example:"/reports/"`
+	Backend conf.At[string] `conf:"backend" doc:"a backend that must be among those chosen" example:"http://10.4.1.30:8080"`
+}
+
+// ListenerSpec is a TCP address that TLS is served on, as written.
+type ListenerSpec struct {
+	Address  conf.At[string] `conf:"address,required,short" doc:"host and port, or only :port" example:":443"`
+	ClientIP *ClientIPSpec   `conf:"client_ip" default:"the address that connects" doc:"how a client's address is known"`
+}
+
+// ClientIPSpec names the peers that are believed about the client's address,
+// and how they say it. Exactly one key stands in it.
+type ClientIPSpec struct {
+	conf.Whole
+	ProxyProtocol conf.List[ipallow.EntrySpec] `conf:"proxy_protocol" doc:"peers that send a PROXY header, version 1 or 2; whoever else connects is closed" example:"[set:lb]"`
+	XForwardedFor conf.List[ipallow.EntrySpec] `conf:"x_forwarded_for" doc:"peers whose X-Forwarded-For is read from the right; whoever else connects is closed" example:"[set:lb]"`
+}
+
+// CheckConf demands exactly one way.
+func (s *ClientIPSpec) CheckConf(p conf.Pos, r *conf.Report) {
+	if s.ProxyProtocol.Set() == s.XForwardedFor.Set() {
+		r.Fault(p, "where clients connect directly, leave client_ip out", "client_ip says neither or both; expected one of proxy_protocol, x_forwarded_for")
+	}
+}
+
+// AccessSpec is the access of a level as written. It knows whether it was read
+// without a fault, which is asked when the rest of its file was not.
+type AccessSpec struct {
+	ipallow.AccessSpec
+	sound bool
+}
+
+// CheckConf is called once the access was read without a fault.
+func (s *AccessSpec) CheckConf(conf.Pos, *conf.Report) { s.sound = true }
+
+// SetSpec is a set of a tenant file; it knows whether it was read without a
+// fault, as AccessSpec does.
+type SetSpec struct {
+	ipallow.SetSpec
+	sound bool
+}
+
+// CheckConf is called once the set was read without a fault.
+func (s *SetSpec) CheckConf(conf.Pos, *conf.Report) { s.sound = true }

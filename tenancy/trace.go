@@ -1,0 +1,168 @@
+package tenancy
+
+import (
+	"fmt"
+	"net/netip"
+
+	"gatehouse/internal/conf"
+)
+
+// Trace collects what each gate said, for whoever asks why. The doors add to it
+// in the order in which they judge; a nil Trace is the request path's and costs
+// nothing.
+type Trace struct {
+	Steps []Step
+}
+
+// Step is what one gate said.
+type Step struct {
+	Gate    string   `json:"gate"`    // the gate, one of the words below
+	Outcome string   `json:"outcome"` // pass or refuse
+	Text    string   `json:"text"`    // what decided, in words
+	Pos     conf.Pos `json:"pos"`     // where that is written; zero when nothing written decided
+}
+
+// The gates, as the steps of a trace name them.
+const (
+	gateBlock       = "block"
+	gateSNI         = "sni"
+	gateAccess      = "access"
+	gateCertificate = "certificate"
+	gateRequest     = "request"
+	gateAuthority   = "authority"
+	gatePath        = "path"
+	gateRoute       = "route"
+	gateRedirect    = "redirect"
+)
+
+// The outcomes of a step.
+const (
+	outcomePass   = "pass"
+	outcomeRefuse = "refuse"
+)
+
+// noPos is the place of what nothing written decided.
+var noPos conf.Pos
+
+// String returns the step on one line.
+func (s Step) String() string {
+	line := fmt.Sprintf("%-11s %-6s %s", s.Gate, s.Outcome, s.Text)
+	if !s.Pos.IsZero() {
+		line += " (" + s.Pos.String() + ")"
+	}
+	return line
+}
+
+func (t *Trace) pass(gate string, pos conf.Pos, text string) {
+	if t != nil {
+		t.Steps = append(t.Steps, Step{gate, outcomePass, text, pos})
+	}
+}
+
+func (t *Trace) refuse(gate string, pos conf.Pos, text string) {
+	if t != nil {
+		t.Steps = append(t.Steps, Step{gate, outcomeRefuse, text, pos})
+	}
+}
+
+func (t *Trace) block(table *Table, client netip.Addr, now int64) {
+	if t == nil {
+		return
+	}
+	if m, ok := table.block.Explain(client, now); ok {
+		t.refuse(gateBlock, m.Pos, fmt.Sprintf("%s is blocked by %s", client, m))
+		return
+	}
+	t.pass(gateBlock, noPos, fmt.Sprintf("no entry of block covers %s", client))
+}
+
+// host says whose host a name is.
+func (t *Trace) host(gate, name string, h *Host) {
+	if t == nil {
+		return
+	}
+	text := fmt.Sprintf("%q is a host of tenant %q", name, h.tenant.id)
+	if h.wildcard {
+		text = fmt.Sprintf("%q is covered by %q of tenant %q", name, h.name, h.tenant.id)
+	}
+	t.pass(gate, h.pos, text)
+}
+
+// unknown says why a name is no host.
+func (t *Trace) unknown(table *Table, gate, name string) {
+	if t == nil {
+		return
+	}
+	if name == "" {
+		t.refuse(gate, noPos, "no name was sent")
+		return
+	}
+	if c, ok := table.claimOf(name); ok {
+		t.refuse(gate, c.pos, fmt.Sprintf("%q belongs to tenant %q, which is not served", name, c.tenant))
+		return
+	}
+	t.refuse(gate, noPos, fmt.Sprintf("no tenant has the host %q", name))
+}
+
+// misdirected says what about the authority does not go with the handshake.
+func (t *Trace) misdirected(table *Table, q *Request, h *Host) {
+	if t == nil {
+		return
+	}
+	name := string(q.Authority)
+	switch {
+	case h == nil:
+		t.unknown(table, gateAuthority, name)
+	case h.tenant.id != q.SNI.TenantID:
+		t.refuse(gateAuthority, h.pos, fmt.Sprintf("%q is a host of tenant %q, the SNI is one of tenant %q", name, h.tenant.id, q.SNI.TenantID))
+	default:
+		t.refuse(gateAuthority, h.pos, fmt.Sprintf("%q has the TLS profile %s, the SNI %s", name, h.Profile(), q.SNI.Profile))
+	}
+}
+
+func (t *Trace) certificate(h *Host) {
+	switch {
+	case t == nil:
+	case h.source == NoSource:
+		t.refuse(gateCertificate, h.pos, fmt.Sprintf("no certificate covers %q", h.name))
+	case h.source == InternalCA:
+		t.pass(gateCertificate, noPos, "issued by the internal CA")
+	default:
+		t.pass(gateCertificate, noPos, "from a file")
+	}
+}
+
+func (t *Trace) route(h *Host, r *Route) {
+	switch {
+	case t == nil:
+	case r == nil:
+		t.refuse(gateRoute, h.pos, fmt.Sprintf("no route of %q owns the path", h.name))
+	default:
+		t.pass(gateRoute, r.pos, fmt.Sprintf("route %q to %s", r.prefix, r.backendNames()))
+	}
+}
+
+// levels adds what each of levels says, up to the first that refuses.
+func (t *Trace) levels(levels []level, client netip.Addr, now int64) {
+	if t == nil {
+		return
+	}
+	for i := range levels {
+		if t.level(&levels[i], client, now); !levels[i].access.Admits(client, now) {
+			return
+		}
+	}
+}
+
+func (t *Trace) level(l *level, client netip.Addr, now int64) {
+	if t == nil {
+		return
+	}
+	e := l.access.Explain(client, now)
+	text := fmt.Sprintf("%s: %s is %s", l.name, client, e)
+	if e.Admitted {
+		t.pass(gateAccess, e.Pos, text)
+		return
+	}
+	t.refuse(gateAccess, e.Pos, text+"; refused with "+l.how.String())
+}
