@@ -119,7 +119,10 @@ var doubleColon = []byte("::")
 
 // groupsFit: "::" stands for at least one group of zeros.
 func groupsFit(groups int, compressed bool) bool {
-	return groups == 8 || (compressed && groups < 8)
+	if compressed {
+		return groups < 8
+	}
+	return groups == 8
 }
 
 func hexDigits(b []byte) int {
