@@ -161,7 +161,7 @@ func (w *walk) structure(n *yaml.Node, p *plan, v reflect.Value) bool {
 		}
 	} else {
 		ok := w.value(n, p.short.plan, v.FieldByIndex(p.short.index))
-		if !w.required(n, p, map[*field]bool{p.short: true}) || !ok {
+		if !w.complete(n, p, map[*field]bool{p.short: true}) || !ok {
 			return false
 		}
 	}
@@ -186,7 +186,7 @@ func (w *walk) keys(n *yaml.Node, p *plan, v reflect.Value) bool {
 		written[f] = true
 		return w.below(step{key: key, within: p}, value, f.plan, v.FieldByIndex(f.index))
 	})
-	return w.required(n, p, written) && ok
+	return w.complete(n, p, written) && ok
 }
 
 // pairs calls each for every good key of the map n.
@@ -234,9 +234,11 @@ func (w *walk) below(s step, value *yaml.Node, p *plan, v reflect.Value) bool {
 	return ok
 }
 
-// required demands the required keys of the struct at n.
-func (w *walk) required(n *yaml.Node, p *plan, written map[*field]bool) bool {
+// complete demands the required keys of the struct at n, and exactly one of
+// those that are alternatives.
+func (w *walk) complete(n *yaml.Node, p *plan, written map[*field]bool) bool {
 	ok := true
+	var alternative, chosen []string
 	for _, f := range p.fields {
 		if f.required && !written[f] {
 			hint := ""
@@ -245,8 +247,20 @@ func (w *walk) required(n *yaml.Node, p *plan, written map[*field]bool) bool {
 			}
 			ok = w.fault(n, hint, "required key %q is missing", f.name)
 		}
+		if f.one {
+			alternative = append(alternative, f.name)
+			if written[f] {
+				chosen = append(chosen, f.name)
+			}
+		}
 	}
-	return ok
+	switch {
+	case alternative == nil || len(chosen) == 1:
+		return ok
+	case chosen == nil:
+		return w.fault(n, "", "none of the keys %s is written; expected one", listed(alternative, "and"))
+	}
+	return w.fault(n, "", "%s stand together; expected only one of them", listed(chosen, "and"))
 }
 
 // fits reports whether a node of this kind can be what p declares.

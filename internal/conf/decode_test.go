@@ -157,8 +157,8 @@ func TestDecodeFindings(t *testing.T) {
 		"short, and another key": {v + "tenants: {a: {hosts: [{body: 1B}]}}\n", "t.yaml:2:23: required key \"host\" is missing\n"},
 		"check":                  {v + "tenants: {a: {hosts: [], body: 0B, timeouts: {}}}\n", "t.yaml:2:14: timeouts without a body; expected both or none\n"},
 		"no check after a fault": {v + "tenants: {a: {hosts: [], body: 0B, timeouts: {connect: 1}}}\n", "t.yaml:2:56: \"1\" has no unit; write it like \"1s\"\n"},
-		"a secret in no place":   {v + "key: {}\n", "t.yaml:2:6: a secret is kept in 0 places; expected exactly one of file, env, credential\n"},
-		"a secret in two places": {v + "key: {file: a, env: b}\n", "t.yaml:2:6: a secret is kept in 2 places; expected exactly one of file, env, credential\n"},
+		"a secret in no place":   {v + "key: {}\n", "t.yaml:2:6: none of the keys \"file\", \"env\" and \"credential\" is written; expected one\n"},
+		"a secret in two places": {v + "key: {file: a, env: b}\n", "t.yaml:2:6: \"file\" and \"env\" stand together; expected only one of them\n"},
 		"a secret in an empty":   {v + "key: {file: \"\"}\n", "t.yaml:2:13: \"\" names no place; expected the name of where the secret is kept\n"},
 
 		"alias":             {"x-a: &a {hosts: [a.example]}\nversion: 1\ntenants: {a: *a, b: *a}\n", ""},

@@ -10,8 +10,9 @@
 //
 // # Tags
 //
-//   - conf:"name[,required][,short]" names the key. The value of a short field
-//     may be written in place of the whole map: a backend as its URL.
+//   - conf:"name[,required][,short][,one]" names the key. The value of a short
+//     field may be written in place of the whole map: a backend as its URL. Of
+//     the fields marked one, exactly one is written.
 //   - doc, default, example are for the reader. The decoder applies no
 //     default: a value that is not written stays zero, and says so by Set.
 //   - enum:"a|b|c" lists the only words the value may be.

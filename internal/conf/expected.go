@@ -80,7 +80,7 @@ func expected(p *plan) string {
 		return "a map"
 	}
 	if p.enum != nil {
-		return alternatives(p.enum)
+		return listed(p.enum, "or")
 	}
 	if p.kind == kindInt {
 		return "a whole number"
@@ -88,8 +88,8 @@ func expected(p *plan) string {
 	return "text"
 }
 
-// alternatives writes the words of an enum: "a", "b" or "c".
-func alternatives(words []string) string {
+// listed writes words in a row: "a", "b" or "c".
+func listed(words []string, conjunction string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
 		quoted[i] = strconv.Quote(word)
@@ -98,7 +98,7 @@ func alternatives(words []string) string {
 	if last == 0 {
 		return quoted[0]
 	}
-	return strings.Join(quoted[:last], ", ") + " or " + quoted[last]
+	return strings.Join(quoted[:last], ", ") + " " + conjunction + " " + quoted[last]
 }
 
 func withArticle(noun string) string {

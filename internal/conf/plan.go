@@ -46,6 +46,7 @@ type field struct {
 	name     string
 	index    []int
 	required bool
+	one      bool // exactly one of the fields so marked is written
 	plan     *plan
 	doc      string
 	def      string
@@ -213,6 +214,8 @@ func (d *Decoder) addField(p *plan, sf reflect.StructField, index []int) {
 		case "":
 		case "required":
 			f.required = true
+		case "one":
+			f.one = true
 		case "short":
 			p.short = f
 		default:

@@ -1,8 +1,6 @@
 package conf
 
-import (
-	"strings"
-)
+import "strings"
 
 // KeyDoc is what the reference says about one key.
 type KeyDoc struct {
@@ -101,13 +99,15 @@ func typeName(p *plan) string {
 	return "text"
 }
 
-// plural makes "maps" of "map"; text has none.
+// plural makes "maps" of "map"; text has none, and a list or map of something
+// stays as it is.
 func plural(noun string) string {
 	words := strings.Split(noun, " or ")
 	for i, word := range words {
 		switch {
-		case word == "text", word == "false", strings.HasPrefix(word, "list of "), strings.HasPrefix(word, "map of "):
-		case word == "true":
+		case word == "text", word == "true", word == "false", strings.Contains(word, " of "):
+		case strings.HasSuffix(word, "s"), strings.HasSuffix(word, "x"):
+			words[i] = word + "es"
 		default:
 			words[i] = word + "s"
 		}

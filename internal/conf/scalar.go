@@ -30,12 +30,12 @@ func (w *walk) scalar(n *yaml.Node, p *plan, v reflect.Value) bool {
 			return w.fault(n, "", "%q is not a whole number; expected decimal digits, without quotes", n.Value)
 		}
 		if p.enum != nil && !slices.Contains(p.enum, n.Value) {
-			return w.fault(n, "", "%q is unknown; expected %s", n.Value, alternatives(p.enum))
+			return w.fault(n, "", "%q is unknown; expected %s", n.Value, listed(p.enum, "or"))
 		}
 		v.SetInt(number)
 	case kindString:
 		if p.enum != nil && !slices.Contains(p.enum, n.Value) {
-			return w.fault(n, didYouMean(n.Value, p.enum), "%q is unknown; expected %s", n.Value, alternatives(p.enum))
+			return w.fault(n, didYouMean(n.Value, p.enum), "%q is unknown; expected %s", n.Value, listed(p.enum, "or"))
 		}
 		v.SetString(n.Value)
 	case kindScalar:

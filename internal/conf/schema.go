@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of a declaration, indented
@@ -116,20 +117,29 @@ func (s *schemaWriter) name(p *plan) string {
 // structure returns the schema of the struct p itself.
 func (s *schemaWriter) structure(p *plan) object {
 	properties, required := object{}, []string{}
+	var one []object // each demands one of the alternative keys
 	for _, f := range p.fields {
 		properties = append(properties, member{f.name, s.property(f)})
 		if f.required {
 			required = append(required, f.name)
+		}
+		if f.one {
+			one = append(one, object{{"required", []string{f.name}}})
 		}
 	}
 	whole := object{{"type", "object"}, {"properties", properties}}
 	if len(required) > 0 {
 		whole = append(whole, member{"required", required})
 	}
+	if one != nil {
+		whole = append(whole, member{"oneOf", one})
+	}
 	whole = append(whole,
 		member{"patternProperties", object{{"^x-", true}}},
 		member{"additionalProperties", false})
-	if p.short == nil || slices.ContainsFunc(required, func(name string) bool { return name != p.short.name }) {
+	if p.short == nil || slices.ContainsFunc(p.fields, func(f *field) bool {
+		return f != p.short && f.required
+	}) {
 		return whole
 	}
 	return object{{"oneOf", []object{s.of(p.short.plan), whole}}}
@@ -140,7 +150,7 @@ func (s *schemaWriter) property(f *field) object {
 	o := s.of(f.plan)
 	description := f.doc
 	if f.def != "" {
-		description += " (default: " + f.def + ")"
+		description = strings.TrimSpace(description + " (default: " + f.def + ")")
 	}
 	if description != "" {
 		o = append(o, member{"description", description})
@@ -177,7 +187,7 @@ func scalarSchema(p *plan) object {
 
 // textTypes returns the types that a text matching pattern may have once YAML
 // was loaded: 8080 and true are text to a declaration that wants text.
-func textTypes(pattern string) []string {
+func textTypes(pattern string) any {
 	types := []string{"string"}
 	if pattern == "" {
 		return append(types, "number", "boolean")
@@ -188,6 +198,9 @@ func textTypes(pattern string) []string {
 	}
 	if re.MatchString("true") || re.MatchString("false") {
 		types = append(types, "boolean")
+	}
+	if len(types) == 1 {
+		return types[0]
 	}
 	return types
 }

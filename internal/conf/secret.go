@@ -10,24 +10,17 @@ import (
 // logged, only the kind of place shows.
 type Secret struct {
 	Whole
-	File       At[string] `conf:"file" doc:"file that holds the secret" example:"secrets/acme/key.pem"`
-	Env        At[string] `conf:"env" doc:"environment variable that holds the secret" example:"ACME_KEY"`
-	Credential At[string] `conf:"credential" doc:"name of the systemd credential that holds the secret" example:"gatehouse-seal"`
+	File       At[string] `conf:"file,one" doc:"file that holds the secret" example:"secrets/acme/key.pem"`
+	Env        At[string] `conf:"env,one" doc:"environment variable that holds the secret" example:"ACME_KEY"`
+	Credential At[string] `conf:"credential,one" doc:"name of the systemd credential that holds the secret" example:"gatehouse-seal"`
 }
 
-// CheckConf demands exactly one place.
-func (s *Secret) CheckConf(p Pos, r *Report) {
-	places := 0
+// CheckConf demands that the place has a name.
+func (s *Secret) CheckConf(_ Pos, r *Report) {
 	for _, place := range []At[string]{s.File, s.Env, s.Credential} {
-		if place.Set() {
-			places++
-		}
 		if place.Set() && place.V == "" {
 			r.Fault(place.Pos, "", "%q names no place; expected the name of where the secret is kept", place.V)
 		}
-	}
-	if places != 1 {
-		r.Fault(p, "", "a secret is kept in %d places; expected exactly one of file, env, credential", places)
 	}
 }
 

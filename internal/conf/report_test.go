@@ -1,0 +1,82 @@
+package conf
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReportSortsAndDropsDuplicates(t *testing.T) {
+	var r, other Report
+	r.Note(Pos{"b", 1, 1}, "", "third")
+	r.Fault(Pos{"a", 10, 1}, "mend it", "%q is second", "x")
+	r.Warn(Pos{"a", 9, 3}, "", "first")
+	other.Fault(Pos{"a", 10, 1}, "mend it", "%q is second", "x")
+	other.Fault(Pos{File: "c"}, "", "fourth")
+	r.Add(&other)
+	r.Add(&other)
+	want := `a:9:3: warning: first
+a:10:1: "x" is second
+    hint: mend it
+b:1:1: note: third
+c: fourth
+`
+	got := ""
+	for _, f := range r.Findings() {
+		got += f.String() + "\n"
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if r.Faults() != 2 || r.Omitted() != 0 {
+		t.Errorf("Faults, Omitted = %d, %d, want 2, 0", r.Faults(), r.Omitted())
+	}
+}
+
+func TestReportIsBounded(t *testing.T) {
+	var r Report
+	for i := range maxFindings {
+		r.Note(Pos{"f", i + 1, 1}, "", "note")
+	}
+	r.Warn(Pos{"f", 1, 1}, "", "no room")
+	for i := range maxFindings + 10 {
+		r.Fault(Pos{"f", i + 1, 2}, "", "fault")
+	}
+	if got := len(r.Findings()); got != maxFindings {
+		t.Errorf("kept %d, want %d", got, maxFindings)
+	}
+	for _, f := range r.Findings() {
+		if f.Severity != Fault {
+			t.Fatalf("kept %v, want faults alone", f)
+		}
+	}
+	if r.Faults() != maxFindings+10 || r.Omitted() != 1+maxFindings+10 {
+		t.Errorf("Faults, Omitted = %d, %d, want %d, %d", r.Faults(), r.Omitted(), maxFindings+10, maxFindings+11)
+	}
+	var sum Report
+	sum.Add(&r)
+	if sum.Faults() != r.Faults() || sum.Omitted() != r.Omitted() || len(sum.Findings()) != maxFindings {
+		t.Errorf("sum: Faults, Omitted = %d, %d, want %d, %d", sum.Faults(), sum.Omitted(), r.Faults(), r.Omitted())
+	}
+}
+
+func TestFindingJSON(t *testing.T) {
+	got, err := json.Marshal([]Finding{
+		{Fault, Pos{"f", 1, 2}, "what", "mend"},
+		{Warning, Pos{"f", 3, 4}, "what", ""},
+	})
+	want := `[{"file":"f","line":1,"column":2,"severity":"fault","text":"what","hint":"mend"},` +
+		`{"file":"f","line":3,"column":4,"severity":"warning","text":"what"}]`
+	if string(got) != want || err != nil {
+		t.Errorf("json = %s, %v, want %s", got, err, want)
+	}
+}
+
+func TestPos(t *testing.T) {
+	for want, p := range map[string]Pos{"built-in": {}, "f": {File: "f"}, "f:1:2": {"f", 1, 2}} {
+		if p.String() != want || p.IsZero() != (want == "built-in") {
+			t.Errorf("%#v = %s, want %s", p, p, want)
+		}
+	}
+}
