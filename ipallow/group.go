@@ -65,13 +65,14 @@ func distinct(entries []entry) (kept, repeated []entry) {
 	slices.SortStableFunc(entries, func(a, b entry) int {
 		return cmp.Or(comparePrefixes(a.prefix, b.prefix), cmp.Compare(b.until, a.until))
 	})
-	kept = slices.CompactFunc(entries, func(a, b entry) bool {
-		if a.prefix != b.prefix {
-			return false
+	kept = entries[:0]
+	for _, e := range entries {
+		if len(kept) > 0 && kept[len(kept)-1].prefix == e.prefix {
+			repeated = append(repeated, e)
+		} else {
+			kept = append(kept, e)
 		}
-		repeated = append(repeated, b)
-		return true
-	})
+	}
 	return kept, repeated
 }
 

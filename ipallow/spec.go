@@ -42,9 +42,10 @@ const (
 	// setMark begins an entry that names a set.
 	setMark = "set:"
 
-	// maxDates bounds the different dates in one list. Each date costs a lookup
-	// in every decision; a year of days is more than anyone keeps in order.
-	maxDates = 366
+	// maxParts bounds what one list is made of: each set, and in it each day on
+	// which entries end, costs a lookup in every decision. A year of days is more
+	// than anyone keeps in order.
+	maxParts = 400
 )
 
 // setName is what a set may be called, so that set:NAME reads as one word.
@@ -171,8 +172,9 @@ func (s *Sets) Compile(entries conf.List[EntrySpec], r *conf.Report) *List {
 		members = slices.Insert(members, 0, member{group: literals, until: never, pos: entries.Pos})
 	}
 	l := newList(members)
-	if len(l.parts) > maxDates {
-		r.Fault(entries.Pos, "remove entries whose day has passed", "the list ends on %d different days; expected at most %d", len(l.parts), maxDates)
+	if len(l.parts) > maxParts {
+		r.Fault(entries.Pos, "remove entries whose day has passed, or put sets together",
+			"the list has %d parts, one for each set and each day on which entries end; expected at most %d", len(l.parts), maxParts)
 	}
 	return l
 }
