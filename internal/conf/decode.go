@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -130,7 +129,7 @@ func (w *walk) list(n *yaml.Node, p *plan, v reflect.Value) bool {
 	ok := true
 	for i, node := range nodes {
 		item := items.Index(i)
-		*item.Field(1).Addr().Interface().(*Pos) = w.pos(node)
+		*item.Field(1).Addr().Interface().(*Pos) = w.pos(written(node))
 		ok = w.value(node, p.elem, item.Field(0)) && ok
 	}
 	w.path = w.path[:len(w.path)-1]
@@ -172,60 +171,6 @@ func (w *walk) structure(n *yaml.Node, p *plan, v reflect.Value) bool {
 	return w.report.Faults() == before
 }
 
-// keys decodes the declared keys of the map n.
-func (w *walk) keys(n *yaml.Node, p *plan, v reflect.Value) bool {
-	written := make(map[*field]bool, len(n.Content)/2)
-	ok := w.pairs(n, func(key, value *yaml.Node) bool {
-		if strings.HasPrefix(key.Value, "x-") {
-			return true
-		}
-		f := p.byName[key.Value]
-		if f == nil {
-			return w.unknown(key, p)
-		}
-		written[f] = true
-		return w.below(step{key: key, within: p}, value, f.plan, v.FieldByIndex(f.index))
-	})
-	return w.complete(n, p, written) && ok
-}
-
-// pairs calls each for every good key of the map n.
-func (w *walk) pairs(n *yaml.Node, each func(key, value *yaml.Node) bool) bool {
-	ok := true
-	first := make(map[string]*yaml.Node, len(n.Content)/2)
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		if !w.admitKey(key) {
-			ok = false
-			continue
-		}
-		if earlier := first[key.Value]; earlier != nil {
-			ok = w.fault(key, "", "duplicate key %q; it is already written at %v", key.Value, w.pos(earlier))
-			continue
-		}
-		first[key.Value] = key
-		ok = each(key, value) && ok
-	}
-	return ok
-}
-
-// admitKey refuses what is no plain key.
-func (w *walk) admitKey(key *yaml.Node) bool {
-	switch {
-	case key.Kind == yaml.AliasNode:
-		return w.fault(key, "put a name that begins with * in quotes", "the alias %q stands for a key; expected the key itself", "*"+key.Value)
-	case key.Kind != yaml.ScalarNode:
-		return w.fault(key, "", "%s stands for a key; expected text", standing(key))
-	case key.Tag == "!!merge" && key.Style&yaml.TaggedStyle == 0:
-		return w.fault(key, "write the keys out, or give the whole value an anchor", "merge key %q; expected a key of this map", key.Value)
-	case key.Style&yaml.TaggedStyle != 0:
-		return w.fault(key, "remove the tag", "explicit tag %q; expected a key without a tag", key.Tag)
-	case key.Value == "":
-		return w.fault(key, "", "empty key; expected a name")
-	}
-	return true
-}
-
 // below decodes the value of the key that s names.
 func (w *walk) below(s step, value *yaml.Node, p *plan, v reflect.Value) bool {
 	w.path = append(w.path, s)
@@ -234,33 +179,13 @@ func (w *walk) below(s step, value *yaml.Node, p *plan, v reflect.Value) bool {
 	return ok
 }
 
-// complete demands the required keys of the struct at n, and exactly one of
-// those that are alternatives.
-func (w *walk) complete(n *yaml.Node, p *plan, written map[*field]bool) bool {
-	ok := true
-	var alternative, chosen []string
-	for _, f := range p.fields {
-		if f.required && !written[f] {
-			hint := ""
-			if f.example != "" {
-				hint = "write it like " + f.name + ": " + f.example
-			}
-			ok = w.fault(n, hint, "required key %q is missing", f.name)
-		}
-		if f.one {
-			alternative = append(alternative, f.name)
-			if written[f] {
-				chosen = append(chosen, f.name)
-			}
-		}
+// written returns the node where the value of n is written, which for an alias
+// is its anchor.
+func written(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
 	}
-	switch {
-	case alternative == nil || len(chosen) == 1:
-		return ok
-	case chosen == nil:
-		return w.fault(n, "", "none of the keys %s is written; expected one", listed(alternative, "and"))
-	}
-	return w.fault(n, "", "%s stand together; expected only one of them", listed(chosen, "and"))
+	return n
 }
 
 // fits reports whether a node of this kind can be what p declares.

@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -118,7 +120,7 @@ func TestDecodeFindings(t *testing.T) {
 		"unknown, nothing near":  {v + "elephant: 1\n", "t.yaml:2:1: unknown key \"elephant\"\n"},
 		"unknown, other case":    {v + "Listen: {}\n", "t.yaml:2:1: unknown key \"Listen\"\n    hint: did you mean \"listen\"?\n"},
 		"unknown, swapped":       {v + "tneants: {}\n", "t.yaml:2:1: unknown key \"tneants\"\n    hint: did you mean \"tenants\"?\n"},
-		"unknown, very long":     {v + strings.Repeat("k", 1000) + ": 1\n", "t.yaml:2:1: unknown key \"" + strings.Repeat("k", 1000) + "\"\n"},
+		"unknown, very long":     {v + strings.Repeat("k", 900) + ": 1\n", "t.yaml:2:1: unknown key \"" + strings.Repeat("k", 900) + "\"\n"},
 		"belongs below":          {v + "https: []\n", "t.yaml:2:1: unknown key \"https\"\n    hint: \"https\" belongs below \"listen\"\n"},
 		"belongs below a name":   {v + "hosts: []\n", "t.yaml:2:1: unknown key \"hosts\"\n    hint: \"hosts\" belongs below \"tenants\"\n"},
 		"belongs beside":         {v + "listen: {strict: true}\n", "t.yaml:2:10: unknown key \"strict\"\n    hint: \"strict\" belongs beside \"listen\", not below it\n"},
@@ -139,6 +141,8 @@ func TestDecodeFindings(t *testing.T) {
 		"null":                   {v + "tenants: {a: {hosts: ~, plain: null, groups: null}}\n", "t.yaml:2:22: \"hosts\" has no value; expected a list\nt.yaml:2:32: \"plain\" has no value; expected text\nt.yaml:2:46: \"groups\" has no value; expected text or a list\n"},
 		"null item":              {v + "listen:\n  https:\n    -\n    - \":1\"\n", "t.yaml:4:6: an item of \"https\" has no value; expected an address or a map\n"},
 		"no space after colon":   {v + "listen: {http:80}\n", "t.yaml:2:10: unknown key \"http:80\"\n    hint: write a space behind the \":\"\n"},
+		"no space, any key":      {v + "tenants: {a: {hosts: [], weights: {b:1}}}\n", "t.yaml:2:36: \"b:1\" has no value; expected a whole number\n    hint: write a space behind the \":\"\n"},
+		"list for an enum":       {v + "tenants: {a: {hosts: [], status: []}}\n", "t.yaml:2:34: \"status\" is a list; expected \"403\", \"404\" or \"handshake\"\n"},
 		"map for a list":         {v + "listen: {https: {a: b}}\n", "t.yaml:2:17: \"https\" is a map; expected a list\n"},
 		"list for a map":         {v + "tenants: []\n", "t.yaml:2:10: \"tenants\" is a list; expected a map\n"},
 		"word for a struct":      {v + "listen: \":80\"\n", "t.yaml:2:9: \"listen\" is \":80\"; expected a map\n"},
@@ -146,6 +150,7 @@ func TestDecodeFindings(t *testing.T) {
 		"map for one or many":    {v + "tenants: {a: {hosts: [], groups: {}}}\n", "t.yaml:2:34: \"groups\" is a map; expected text or a list\n"},
 		"list for a short one":   {v + "listen: {https: [[]]}\n", "t.yaml:2:18: an item of \"https\" is a list; expected an address or a map\n"},
 		"list for an item":       {v + "listen: {http: [[]]}\n", "t.yaml:2:17: an item of \"http\" is a list; expected an address\n"},
+		"list for a duration":    {v + "tenants: {a: {hosts: [], timeouts: {connect: []}}}\n", "t.yaml:2:46: \"connect\" is a list; expected a duration\n"},
 		"word for an entry":      {v + "tenants: {a: b}\n", "t.yaml:2:14: \"a\" is \"b\"; expected a map\n"},
 		"bool in quotes":         {v + "strict: \"true\"\n", "t.yaml:2:9: \"true\" is text; expected true or false\n    hint: remove the quotes\n"},
 		"bool as off":            {v + "strict: Off\n", "t.yaml:2:9: \"Off\" is neither true nor false\n    hint: write false\n"},
@@ -171,5 +176,57 @@ func TestDecodeFindings(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s\nof:\n%s", diff, test.text)
 			}
 		})
+	}
+}
+
+// A value used through an alias stands where it is written.
+func TestAliasPositions(t *testing.T) {
+	text := "x-a: &a [b, c]\nx-d: &d e\nversion: 1\ntenants: {f: {hosts: [], groups: *a}, g: {hosts: [], groups: [*d]}}\n"
+	var into sampleFile
+	var r Report
+	Decode("f", []byte(text), &into, &r)
+	at := func(line, col int) Pos { return Pos{"f", line, col} }
+	want := []OneOrMany[string]{
+		{[]At[string]{{"b", at(1, 10)}, {"c", at(1, 13)}}, at(1, 6)},
+		{[]At[string]{{"e", at(2, 6)}}, at(4, 62)},
+	}
+	for i, name := range []string{"f", "g"} {
+		if diff := cmp.Diff(want[i], into.Tenants.Get(name).V.Groups); diff != "" {
+			t.Errorf("groups of %s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Many goroutines meet the same declaration for the first time.
+func TestDecoderIsConcurrent(t *testing.T) {
+	decoder := NewDecoder()
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			var into, over sampleSite
+			var r Report
+			decoder.Decode("f", []byte(benchTenant), &into, &r)
+			decoder.Merge(&over, &into)
+			if r.Faults() != 0 || len(over.Hosts.Values()) != 3 {
+				t.Errorf("findings = %v, hosts = %v, want three hosts", r.Findings(), over.Hosts.Values())
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestValues(t *testing.T) {
+	if got := (At[int]{5, Pos{"f", 1, 1}}).Or(7); got != 5 {
+		t.Errorf("a value that is written = %d, want 5", got)
+	}
+	if got := (At[int]{}).Or(7); got != 7 {
+		t.Errorf("a value that is not written = %d, want the built-in 7", got)
+	}
+	if (List[int]{}).Set() || !(List[int]{Pos: Pos{"f", 1, 1}}).Set() {
+		t.Error("an empty list that is written is not told from one that is not")
+	}
+	many := OneOrMany[int]{Items: []At[int]{{V: 1}, {V: 2}}, Pos: Pos{"f", 1, 1}}
+	if got := many.Values(); !many.Set() || !slices.Equal(got, []int{1, 2}) {
+		t.Errorf("values = %v, want 1 and 2", got)
 	}
 }

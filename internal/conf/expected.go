@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -105,5 +104,5 @@ func withArticle(noun string) string {
 	if noun != "" && strings.ContainsRune("aeiou", rune(noun[0])) {
 		return "an " + noun
 	}
-	return fmt.Sprintf("a %s", noun)
+	return "a " + noun
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Severity says what a finding means for the configuration.
@@ -69,6 +70,10 @@ func (f Finding) MarshalJSON() ([]byte, error) {
 // go, and a file of a million mistakes must not fill the memory.
 const maxFindings = 200
 
+// maxFindingBytes bounds the text and the hint of a finding, which quote the
+// file: a value may be as long as the file.
+const maxFindingBytes = 1000
+
 // Report collects findings. Its zero value is ready. It is not safe for
 // concurrent use: give each goroutine its own and Add them.
 type Report struct {
@@ -80,34 +85,31 @@ type Report struct {
 
 // Fault records that the configuration is refused because of what stands at p.
 func (r *Report) Fault(p Pos, hint, format string, args ...any) {
-	r.put(Finding{Fault, p, fmt.Sprintf(format, args...), hint})
+	r.put(Finding{Fault, p, clip(fmt.Sprintf(format, args...)), clip(hint)})
 }
 
 // Warn records something that is accepted and probably not meant.
 func (r *Report) Warn(p Pos, hint, format string, args ...any) {
-	r.put(Finding{Warning, p, fmt.Sprintf(format, args...), hint})
+	r.put(Finding{Warning, p, clip(fmt.Sprintf(format, args...)), clip(hint)})
 }
 
 // Note records something to know.
 func (r *Report) Note(p Pos, hint, format string, args ...any) {
-	r.put(Finding{Note, p, fmt.Sprintf(format, args...), hint})
+	r.put(Finding{Note, p, clip(fmt.Sprintf(format, args...)), clip(hint)})
 }
 
-// Add records all findings of other, which stays as it is.
+// Add records all findings of other, which stays as it is, and counts what
+// other counted and did not keep.
 func (r *Report) Add(other *Report) {
-	before := r.faults
-	for _, f := range other.kept {
-		r.put(f)
-	}
-	// What other counted and did not keep is counted here too.
-	r.omitted += other.omitted
-	keptFaults := 0
+	notKept := other.faults
 	for _, f := range other.kept {
 		if f.Severity == Fault {
-			keptFaults++
+			notKept--
 		}
+		r.put(f)
 	}
-	r.faults = max(r.faults+other.faults-keptFaults, before)
+	r.faults += notKept
+	r.omitted += other.omitted
 }
 
 // Findings returns the kept findings, each once, by file, line and column.
@@ -157,4 +159,13 @@ func (r *Report) keep(f Finding) {
 	}
 	r.seen[f] = struct{}{}
 	r.kept = append(r.kept, f)
+}
+
+// clip shortens a long text in its middle: what is expected stands at its end.
+func clip(text string) string {
+	if len(text) <= maxFindingBytes {
+		return text
+	}
+	const tail = maxFindingBytes / 4
+	return strings.ToValidUTF8(text[:maxFindingBytes-tail], "") + "…" + strings.ToValidUTF8(text[len(text)-tail:], "")
 }

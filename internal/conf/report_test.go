@@ -2,7 +2,9 @@ package conf
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -78,5 +80,19 @@ func TestPos(t *testing.T) {
 		if p.String() != want || p.IsZero() != (want == "built-in") {
 			t.Errorf("%#v = %s, want %s", p, p, want)
 		}
+	}
+}
+
+func TestLongFindingsAreClipped(t *testing.T) {
+	var r Report
+	r.Fault(Pos{"f", 1, 1}, strings.Repeat("ü", 100_000), "%q is long; expected less", strings.Repeat("é", 100_000))
+	f := r.Findings()[0]
+	for _, text := range []string{f.Text, f.Hint} {
+		if len(text) > maxFindingBytes+len("…") || !utf8.ValidString(text) || !strings.Contains(text, "…") {
+			t.Errorf("%d bytes are kept: %s", len(text), text)
+		}
+	}
+	if !strings.HasPrefix(f.Text, `"é`) || !strings.HasSuffix(f.Text, `é" is long; expected less`) {
+		t.Errorf("text = %s, want its beginning and its end", f.Text)
 	}
 }
