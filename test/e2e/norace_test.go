@@ -1,0 +1,6 @@
+//go:build !race
+
+package e2e
+
+// underRace: the binary is built with the race detector when the tests are.
+const underRace = false
