@@ -147,13 +147,14 @@ func TestAcceptedResponses(t *testing.T) {
 func TestRefusedResponses(t *testing.T) {
 	for _, c := range refusedResponses {
 		var h ResponseHead
-		n, err := h.Parse([]byte(c.head), methodFor(c.why), DefaultLimits())
+		head, method := []byte(c.head), methodFor(c.why)
+		n, err := h.Parse(head, method, DefaultLimits())
 		if n != 0 || err != &c.want.response {
 			t.Errorf("%s (RFC %s): %d, %v, want %q", c.why, c.rfc, n, err, c.want.response.Text)
 		}
 		err = ErrIncomplete
 		for i := 0; i <= len(c.head) && errors.Is(err, ErrIncomplete); i++ {
-			_, err = h.Parse([]byte(c.head[:i]), methodFor(c.why), DefaultLimits())
+			_, err = h.Parse(head[:i], method, DefaultLimits())
 		}
 		if err != &c.want.response {
 			t.Errorf("%s, byte by byte: %v, want %q", c.why, err, c.want.response.Text)
