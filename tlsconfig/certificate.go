@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,14 +35,18 @@ func FromTLS(source string, pair *tls.Certificate) (*Certificate, error) {
 		}
 		parsed.Leaf = leaf
 	}
-	return newCertificate(source, &parsed)
+	c, err := newCertificate(source, &parsed)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
+	}
+	return c, nil
 }
 
 // newCertificate takes over a pair whose leaf is parsed.
 func newCertificate(source string, pair *tls.Certificate) (*Certificate, error) {
 	c := &Certificate{pair: pair, names: hostNames(pair.Leaf), source: source}
 	if len(c.names) == 0 {
-		return nil, fmt.Errorf("%s: the certificate names no host; expected a DNS name in its subjectAltName", source)
+		return nil, errors.New("the certificate names no host; expected a DNS name in its subjectAltName")
 	}
 	hash := sha256.New()
 	for _, der := range pair.Certificate {
