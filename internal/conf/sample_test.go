@@ -13,6 +13,7 @@ type sampleFile struct {
 	Until   At[Date]         `conf:"until" doc:"last day"`
 	Key     *Secret          `conf:"key" doc:"where the key is kept" example:"{env: KEY}"`
 	Tenants Map[*sampleSite] `conf:"tenants" doc:"each customer"`
+	Spare   *sampleCommon    `conf:"spare" doc:"used where nothing else is said"`
 	Later   Later            `conf:"fleet,backup"`
 }
 

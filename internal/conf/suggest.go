@@ -33,17 +33,22 @@ func (w *walk) keyHint(name string, p *plan) string {
 
 // elsewhere says where a key belongs that is declared one level up or down.
 func (w *walk) elsewhere(name string, p *plan) string {
+	var above []string
 	for _, f := range p.fields {
 		if inner := f.plan.declared(); inner != nil && inner.byName[name] != nil {
-			return strconv.Quote(name) + " belongs below " + strconv.Quote(f.name)
+			above = append(above, f.name)
 		}
 	}
+	if above != nil {
+		return strconv.Quote(name) + " belongs below " + listed(above, "or")
+	}
 	for _, s := range slices.Backward(w.path) {
-		if s.within != nil {
-			if s.within.byName[name] != nil {
-				return strconv.Quote(name) + " belongs beside " + strconv.Quote(s.key.Value) + ", not below it"
-			}
-			break
+		switch {
+		case s.within == nil: // a name of the operator's, or an item
+		case s.within.byName[name] != nil:
+			return strconv.Quote(name) + " belongs beside " + strconv.Quote(s.key.Value) + ", not below it"
+		default:
+			return ""
 		}
 	}
 	return ""
