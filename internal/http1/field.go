@@ -84,7 +84,7 @@ func whyNoName(line []byte, i int) *rule {
 		return errFold
 	case bytes.IndexByte(line, ':') < 0:
 		return errNoColon
-	case i > 0 && bytes.HasPrefix(bytes.TrimLeft(line[i:], " \t"), colon):
+	case i > 0 && bytes.TrimLeft(line[i:], " \t")[0] == ':':
 		return errBeforeColon
 	}
 	return errFieldName
@@ -134,11 +134,8 @@ func kindIf(name []byte, lower string, k kind) kind {
 // element cuts the first element off a comma-separated list and trims it
 // (RFC 9110 section 5.6.1). Empty elements come as empty slices.
 func element(list []byte) (first, rest []byte) {
-	first, rest, _ = bytes.Cut(list, comma)
-	return trimBlanks(first), rest
+	if i := bytes.IndexByte(list, ','); i >= 0 {
+		return trimBlanks(list[:i]), list[i+1:]
+	}
+	return trimBlanks(list), nil
 }
-
-var (
-	comma = []byte{','}
-	colon = []byte{':'}
-)

@@ -89,7 +89,7 @@ func isHostName(b []byte) bool {
 // exists because netip.ParseAddr takes a string and would allocate.
 func isIPv6(b []byte) bool {
 	groups, compressed := 0, false
-	if bytes.HasPrefix(b, doubleColon) {
+	if startsCompression(b) {
 		compressed, b = true, b[2:]
 	}
 	for len(b) > 0 {
@@ -104,7 +104,7 @@ func isIPv6(b []byte) bool {
 		b = b[digits:]
 		switch {
 		case len(b) == 0:
-		case bytes.HasPrefix(b, doubleColon) && !compressed:
+		case startsCompression(b) && !compressed:
 			compressed, b = true, b[2:]
 		case b[0] == ':' && len(b) > 1:
 			b = b[1:]
@@ -115,7 +115,7 @@ func isIPv6(b []byte) bool {
 	return groupsFit(groups, compressed)
 }
 
-var doubleColon = []byte("::")
+func startsCompression(b []byte) bool { return len(b) >= 2 && b[0] == ':' && b[1] == ':' }
 
 // groupsFit: "::" stands for at least one group of zeros.
 func groupsFit(groups int, compressed bool) bool {

@@ -127,8 +127,8 @@ func (h *RequestHead) begin() {
 
 // requestLine splits the line at its two single spaces (RFC 9112 section 3).
 func (h *RequestHead) requestLine(line []byte, lim *Limits) *rule {
-	method, rest, ok1 := bytes.Cut(line, space)
-	target, version, ok2 := bytes.Cut(rest, space)
+	method, rest, ok1 := cutSpace(line)
+	target, version, ok2 := cutSpace(rest)
 	switch {
 	case len(target) > lim.TargetBytes:
 		return errTargetLong
@@ -150,7 +150,13 @@ func (h *RequestHead) requestLine(line []byte, lim *Limits) *rule {
 	return h.splitTarget()
 }
 
-var space = []byte{' '}
+func cutSpace(b []byte) (before, after []byte, found bool) {
+	i := bytes.IndexByte(b, ' ')
+	if i < 0 {
+		return b, nil, false
+	}
+	return b[:i:i], b[i+1:], true
+}
 
 // parseVersion returns the minor version (RFC 9112 section 2.3).
 func parseVersion(b []byte) (uint8, *rule) {

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -71,9 +70,9 @@ func ReadProxyHeader(r io.Reader, buf []byte) (h ProxyHeader, rest []byte, err e
 }
 
 // startsLike reports whether buf begins with prefix as far as it goes.
-func startsLike(buf, prefix []byte) bool {
+func startsLike(buf []byte, prefix string) bool {
 	n := min(len(buf), len(prefix))
-	return bytes.Equal(buf[:n], prefix[:n])
+	return string(buf[:n]) == prefix[:n]
 }
 
 func refused(why string) error { return fmt.Errorf("%w: %s", ErrProxyHeader, why) }

@@ -23,7 +23,7 @@ func (h ProxyHeader) tell() string {
 // v2 builds a header of version 2 from its parts.
 func v2(command, family byte, parts ...string) string {
 	block := strings.Join(parts, "")
-	head := append([]byte(nil), v2Signature...)
+	head := []byte(v2Signature)
 	head = append(head, command, family)
 	head = binary.BigEndian.AppendUint16(head, uint16(len(block)))
 	return string(head) + block

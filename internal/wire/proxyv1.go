@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-var v1Prefix = []byte("PROXY ")
+const v1Prefix = "PROXY "
 
 // v1BytesMax is the longest line of version 1, CRLF included (section 2.1).
 const v1BytesMax = 107

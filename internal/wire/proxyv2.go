@@ -6,7 +6,7 @@ import (
 	"net/netip"
 )
 
-var v2Signature = []byte("\r\n\r\n\x00\r\nQUIT\n")
+const v2Signature = "\r\n\r\n\x00\r\nQUIT\n"
 
 // The layout of version 2 (section 2.2): signature, version and command,
 // family and transport, length of the rest.
