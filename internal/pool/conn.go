@@ -3,6 +3,7 @@ package pool
 import (
 	"crypto/tls"
 	"net"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,6 +25,11 @@ func (c *Conn) Reused() bool { return c.reused }
 
 // Backend returns the backend that the connection leads to.
 func (c *Conn) Backend() *Backend { return c.member.backend }
+
+// Written returns how many bytes have left for the backend since the connection
+// was dialled, those of TLS included. While it does not change, the backend
+// cannot have seen anything of a request.
+func (c *Conn) Written() int64 { return c.raw.written.Load() }
 
 // Keep gives the connection back for the next request. The caller has read the
 // answer to its end, knows that end beyond doubt, and holds no byte behind it.
@@ -73,7 +79,8 @@ func (c *Conn) quiet() bool { return c.raw.quiet() }
 // that TLS can be asked what it holds.
 type rawConn struct {
 	*net.TCPConn
-	pretendEmpty bool // set and read by the one goroutine that uses the connection
+	pretendEmpty bool         // set and read by the one goroutine that uses the connection
+	written      atomic.Int64 // bytes that the kernel has taken
 	control      syscall.RawConn
 	poll         func(fd uintptr) // made once: a closure for each call would be an allocation
 	polled       [1]unix.PollFd
@@ -96,6 +103,13 @@ func (r *rawConn) Read(p []byte) (int, error) {
 		return 0, errEmpty
 	}
 	return r.TCPConn.Read(p)
+}
+
+// Write writes to the socket.
+func (r *rawConn) Write(p []byte) (int, error) {
+	n, err := r.TCPConn.Write(p)
+	r.written.Add(int64(n))
+	return n, err
 }
 
 func (r *rawConn) quiet() bool {

@@ -17,6 +17,9 @@ const (
 	// burst leaves at most this many behind for idleTime; each costs about
 	// 1 KiB here (5 KiB with TLS) and a worker or a descriptor over there.
 	idleConns = 256
+	// tellEvery is how often a backend's failures are worth a line in the log:
+	// each request to a dead one fails.
+	tellEvery = 10 * time.Second
 )
 
 // Options is what a pool needs from outside.
@@ -107,6 +110,7 @@ func (p *Pool) Idle() int {
 type Member struct {
 	backend *Backend
 	dialer  dialer
+	told    atomic.Int64 // Unix nanoseconds of the last Tell
 
 	mu     sync.Mutex
 	idle   []*Conn // the one used last is at the end, and the next to be used
@@ -121,6 +125,13 @@ func newMember(pool string, b *Backend, o Options) *Member {
 
 // Backend returns the backend.
 func (m *Member) Backend() *Backend { return m.backend }
+
+// Tell reports whether a failure of the backend should be logged: once in a
+// while.
+func (m *Member) Tell(now time.Time) bool {
+	last := m.told.Load()
+	return now.UnixNano()-last >= int64(tellEvery) && m.told.CompareAndSwap(last, now.UnixNano())
+}
 
 // Reuse returns an idle connection, nil when there is none. What it returns
 // was silent and open a moment ago; the backend may still close it before it

@@ -139,13 +139,38 @@ func TestReuseLooksAtTheSocket(t *testing.T) {
 	}
 }
 
+// waitUntil waits for something that the kernel does.
 func waitUntil(t *testing.T, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(5 * time.Second); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not happen")
 		}
-		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestTell(t *testing.T) {
+	m, _ := plainMember(t)
+	now := time.Now()
+	for _, c := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {time.Second, false}, {tellEvery, true}, {tellEvery + time.Second, false}} {
+		if got := m.Tell(now.Add(c.after)); got != c.want {
+			t.Errorf("Tell after %v = %v, want %v", c.after, got, c.want)
+		}
+	}
+}
+
+func TestWritten(t *testing.T) {
+	m, _ := plainMember(t)
+	c := dial(t, m)
+	defer c.Close()
+	c.Write([]byte("hello"))
+	if got := c.Written(); got != 5 {
+		t.Errorf("Written() = %d, want 5", got)
 	}
 }
 
