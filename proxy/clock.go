@@ -13,11 +13,8 @@ const tick = 500 * time.Millisecond
 // The sweeper moves it on once a tick.
 type clock struct {
 	start time.Time
-	// nanos is the time since start, never 0, at the last tick.
-	nanos atomic.Int64
-	// unix is the wall clock at the last tick in seconds, as the table's
-	// decisions want it.
-	unix atomic.Int64
+	nanos atomic.Int64 // since start, at the last tick; at least 1
+	unix  atomic.Int64 // the wall clock at the last tick, in seconds
 }
 
 func newClock() *clock {
@@ -36,7 +33,8 @@ func (c *clock) advance() {
 // now returns the coarse time in nanoseconds since the clock began; at least 1.
 func (c *clock) now() int64 { return c.nanos.Load() }
 
-// seconds returns the coarse wall clock as Unix seconds.
+// seconds returns the coarse wall clock as Unix seconds, as the decisions of a
+// table take it.
 func (c *clock) seconds() int64 { return c.unix.Load() }
 
 // after returns the coarse time at which d has passed for certain, although the

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -8,67 +9,99 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gatehouse/tenancy"
 )
 
 // conn is one accepted TCP connection. It sits below TLS: it is the net.Conn
-// that crypto/tls reads and writes, and (*tls.Conn).NetConn leads back to it.
+// that crypto/tls reads and writes, ClientHelloInfo.Conn and
+// (*tls.Conn).NetConn lead back to it.
 type conn struct {
 	net.Conn // the socket
 	server   *Server
 	// watch is the connection's time, and the exchange's for HTTP/1.1; each
 	// HTTP/2 stream has one of its own.
 	watch watch
-	// peer is settled step by step until the handshake is done; after that it
-	// is only read.
-	peer peer
+	// peer is filled step by step until settled is set, and then only read.
+	peer    peer
+	settled atomic.Bool
+	// draining: the tenant has left the table, and no further request is to
+	// come. served: at least one has come.
+	draining atomic.Bool
+	served   atomic.Bool
 
-	// early is what arrived behind the PROXY header; Read hands it out first.
-	// Only the reading goroutine touches it.
-	early []byte
-	// socket is nil where the connection is not a socket.
-	socket syscall.RawConn
-	// lasting says that the connection carries a request or may carry another;
-	// see drain.
-	draining  atomic.Bool
+	socket syscall.RawConn // nil where the connection is not a socket
+	early  []byte          // what arrived behind the PROXY header, for Read
+
+	// The following belong to the goroutine of the handshake.
+	refusal     tenancy.Reason
+	certificate *tls.Certificate
+	signs       bool // holds a token of Server.signing
+
+	claims    claims
 	closeOnce sync.Once
 	closeErr  error
-	unclaimed func() // gives back the places in the connection budget
 }
 
 // Read hands out what arrived with the PROXY header, then what the socket has.
 func (c *conn) Read(p []byte) (int, error) {
-	if len(c.early) > 0 {
-		n := copy(p, c.early)
-		c.early = c.early[n:]
-		if len(c.early) == 0 {
-			c.early = nil
-		}
-		return n, nil
+	c.signed()
+	if len(c.early) == 0 {
+		return c.Conn.Read(p)
 	}
-	return c.Conn.Read(p)
+	n := copy(p, c.early)
+	if c.early = c.early[n:]; len(c.early) == 0 {
+		c.early = nil
+	}
+	return n, nil
+}
+
+// Write writes to the socket.
+func (c *conn) Write(p []byte) (int, error) {
+	c.signed()
+	return c.Conn.Write(p)
 }
 
 // Close closes the socket and takes the connection off the books. It may be
 // called more than once and from several goroutines.
 func (c *conn) Close() error {
 	c.closeOnce.Do(func() {
+		c.watch.close()
 		c.closeErr = c.Conn.Close()
-		c.server.registry.remove(&c.watch)
-		c.unclaimed()
+		c.server.forget(c)
 	})
 	return c.closeErr
 }
 
 // mayContinue reports whether the connection may carry one more request after
 // the one at hand: not while the server goes down, nor once its tenant has left
-// the table. An answer then says so ("Connection: close").
+// the table. Otherwise the answer says so ("Connection: close").
 func (c *conn) mayContinue() bool {
 	return !c.draining.Load() && !c.server.announced.Load()
 }
 
-func (c *conn) wake() { _ = c.Conn.SetDeadline(past) }
+// ending reports whether the connection is to close when it rests.
+func (c *conn) ending() bool { return c.draining.Load() || c.server.stopping.Load() }
 
-func (c *conn) unwake() bool { return c.Conn.SetDeadline(time.Time{}) == nil }
+// drain lets the connection finish what it began, within d, and ends it at once
+// if that is nothing.
+func (c *conn) drain(d time.Duration) {
+	if !c.draining.Swap(true) {
+		c.watch.endAt.Store(c.server.clock.after(d))
+	}
+	c.watch.release()
+}
+
+// undrain takes drain back.
+func (c *conn) undrain() {
+	if c.draining.Swap(false) {
+		c.watch.endAt.Store(0)
+	}
+}
+
+func (c *conn) wake() { _ = c.SetDeadline(past) }
+
+func (c *conn) unwake() bool { return c.SetDeadline(time.Time{}) == nil }
 
 // sever closes the socket with an RST, so that nothing that still lies in the
 // kernel's buffer goes out to someone who is no longer admitted. The goroutine
@@ -90,7 +123,7 @@ func (c *conn) gone() bool {
 	err := c.socket.Control(func(fd uintptr) {
 		polled := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 		n, err := unix.Poll(polled[:], 0)
-		left = err == nil && n > 0 && polled[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0
+		left = err == nil && n > 0
 	})
 	return left || err != nil
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"io"
 	"log/slog"
+	"time"
 
 	"gatehouse/internal/metrics"
 )
@@ -13,8 +14,8 @@ type LogQuery uint8
 // The ways to log a query.
 const (
 	QueryDrop LogQuery = iota // nothing of it
-	QueryKeys                 // the names, each value replaced by an ellipsis
-	QueryFull                 // as received, bounded
+	QueryKeys                 // the names without their values
+	QueryFull                 // as received, escaped and bounded
 )
 
 // LogClient says how the access log shows client addresses.
@@ -26,15 +27,20 @@ const (
 	ClientMasked                  // the network only: /24 of IPv4, /48 of IPv6
 )
 
-// Options are what a Server is built from besides the tables.
+// Options are what a Server is built from besides its tables. The zero value
+// logs and counts nothing.
 type Options struct {
 	// Log takes events for operators; nil discards them.
 	Log *slog.Logger
-	// Metrics may be nil: nothing is counted then.
+	// Metrics may be nil: nothing is counted then. Its reasons are those of
+	// [ReasonNames].
 	Metrics *metrics.Set
 	// AccessLog takes one JSON line for each request; nil turns the log off. A
-	// writer that blocks costs lines, never time.
+	// writer that blocks costs lines, never time. It is not closed.
 	AccessLog io.Writer
 	LogQuery  LogQuery
 	LogClient LogClient
+	// Drain is how long the connections of a tenant that has left the table may
+	// finish what they began.
+	Drain time.Duration
 }

@@ -3,6 +3,8 @@ package proxy
 import (
 	"net/netip"
 
+	"gatehouse/internal/clientip"
+	"gatehouse/internal/metrics"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
@@ -15,16 +17,27 @@ type peer struct {
 	// header; unmapped. On an x_forwarded_for listener it is the proxy's, and
 	// each request has its own.
 	client netip.Addr
-	// remote is the address of the other end of the socket.
+	// remote is the other end of the socket.
 	remote netip.AddrPort
-	// listener is where the connection was accepted.
+	// listener is where the connection was accepted, counts its counters.
 	listener *tenancy.Listener
-	// sni is the host of the handshake as the table writes it; a host under a
-	// wildcard stands here in full.
+	counts   *metrics.Listener
+	// sni is the normalised host of the handshake; a host under a wildcard
+	// stands here in full.
 	sni string
-	// tenantID is the tenant that sni belonged to at the handshake; empty on
-	// the plain HTTP listener.
+	// tenantID is the tenant that sni belonged to at the handshake; empty on a
+	// plain HTTP listener.
 	tenantID string
 	// profile is the TLS policy of the handshake.
 	profile tlsconfig.Profile
+	// timeouts hold where no route is known.
+	timeouts tenancy.Timeouts
 }
+
+// identity is what requests on the connection may name hosts of.
+func (p *peer) identity() tenancy.Identity {
+	return tenancy.Identity{TenantID: p.tenantID, Profile: p.profile}
+}
+
+// perRequest reports whether the client is known only once a request is read.
+func (p *peer) perRequest() bool { return p.listener.Mode == clientip.XForwardedFor }

@@ -1,14 +1,65 @@
 package proxy
 
 import (
+	"net/netip"
+	"slices"
+
 	"gatehouse/internal/metrics"
 	"gatehouse/internal/pool"
+	"gatehouse/tenancy"
 )
 
 // running is the moving half of a tenant: what its routes need besides the
 // table's decisions. It is built when a table is applied and then only read.
 type running struct {
 	metrics *metrics.Tenant
-	// pools are the backends of the routes, by Route.Index.
+	// pools are the backends of the routes, by Route.Index; routes with the
+	// same backends share one.
 	pools []*pool.Pool
+	// distinct holds each pool once.
+	distinct []*pool.Pool
+	keys     []string // of distinct, in the same order
 }
+
+// newRunning builds the running half of a tenant and adopts the pools of the
+// former one that have the same backends. A pool never changes its tenant.
+func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
+	routes := t.Routes()
+	r := &running{metrics: s.metrics.Tenant(t.ID()), pools: make([]*pool.Pool, len(routes))}
+	for _, route := range routes {
+		p := r.withKey(route.PoolKey())
+		if p == nil {
+			p = former.withKey(route.PoolKey())
+			if p == nil {
+				p = pool.New(t.ID()+" "+route.Prefix(), route.Backends(), pool.Options{Guard: s.mayDial})
+			}
+			r.distinct = append(r.distinct, p)
+			r.keys = append(r.keys, route.PoolKey())
+		}
+		r.pools[route.Index()] = p
+	}
+	return r
+}
+
+// withKey returns the pool of these backends, nil if there is none.
+func (r *running) withKey(key string) *pool.Pool {
+	if r == nil {
+		return nil
+	}
+	if i := slices.Index(r.keys, key); i >= 0 {
+		return r.distinct[i]
+	}
+	return nil
+}
+
+// closeUnless closes every pool that the successor has not adopted.
+func (r *running) closeUnless(successor *running) {
+	for i, p := range r.distinct {
+		if successor.withKey(r.keys[i]) != p {
+			p.Close()
+		}
+	}
+}
+
+// mayDial judges a backend's address by the table in use when it is dialled.
+func (s *Server) mayDial(to netip.AddrPort) error { return s.snapshot().table.MayDial(to) }

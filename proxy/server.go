@@ -1,30 +1,75 @@
-// Package proxy moves bytes between a client and a backend, obeying the table.
 package proxy
 
 import (
+	"crypto/tls"
 	"log/slog"
+	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"gatehouse/internal/metrics"
+	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
+
+// signersPerCPU is how many handshakes may compute at the same time on each
+// processor. One computes and one is ready to; a thousand that were ready would
+// stand between an established connection and its processor for a quarter of a
+// second (a handshake takes about 260 µs).
+const signersPerCPU = 2
 
 // Server is the data plane: it accepts connections, asks the table in use what
 // to do with each, and moves the bytes. New makes one, Apply gives it a table,
 // Serve runs it. All methods may be called at the same time.
 type Server struct {
+	options Options
 	log     *slog.Logger
 	metrics *metrics.Set
-	options Options
 
 	clock        *clock
 	current      atomic.Pointer[snapshot]
 	certificates atomic.Pointer[tlsconfig.Index]
 	policies     *tlsconfig.Policies
-	registry     *registry
-	// announced is set from the moment that the server says it goes down:
-	// every answer then ends its connection.
+	greeting     *tls.Config   // picks a policy for each ClientHello
+	signing      chan struct{} // holds one token for each handshake that computes
+	budget       budget
+	registry     registry
+	refusals     refusalLog
+	access       *accessLog
+	http2        *http2Servers
+	buffers      buffers
+
+	applying  sync.Mutex   // held while open connections are judged again
+	nextUntil atomic.Int64 // Unix seconds at which an access list changes by itself
+
+	// announced: every answer ends its connection. stopping: nothing is
+	// accepted any more, and idle connections are closed.
 	announced atomic.Bool
+	stopping  atomic.Bool
+	lifetime  lifetime
+}
+
+// New returns a server that has no table yet and runs nothing.
+func New(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{
+		options: o,
+		log:     o.Log,
+		metrics: o.Metrics,
+		clock:   newClock(),
+		signing: make(chan struct{}, signersPerCPU*runtime.GOMAXPROCS(0)),
+		access:  newAccessLog(o),
+	}
+	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{
+		Tenant:      s.tenantOf,
+		Certificate: chosenCertificate,
+	})
+	s.greeting = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: s.configFor}
+	s.http2 = newHTTP2Servers(s)
+	s.lifetime.init()
+	return s
 }
 
 // SetCertificates puts another index of certificates into use, for handshakes
@@ -33,3 +78,13 @@ func (s *Server) SetCertificates(x *tlsconfig.Index) { s.certificates.Store(x) }
 
 // Policies gives access to the TLS policies, for the keys of session tickets.
 func (s *Server) Policies() *tlsconfig.Policies { return s.policies }
+
+// ReasonNames returns the words of the refusal reasons by their numbers, as
+// [metrics.New] takes them.
+func ReasonNames() []string {
+	names := []string{tenancy.NoReason.String()}
+	for _, r := range tenancy.AllReasons() {
+		names = append(names, r.String())
+	}
+	return names
+}

@@ -12,12 +12,19 @@ import (
 // and writes in progress and those to come.
 var past = time.Unix(1, 0)
 
-// lapsed stands in a watch's clock fields for a time that has passed and has
-// been acted on. It is sticky: only resume takes it back.
+// lapsed stands in a watch's times for one that has passed and has been acted
+// on. It is sticky: only resume and attach take it back.
 const lapsed = -1
 
+// What a watch's owner is doing, for those who want to close what is idle.
+const (
+	inUse    int32 = iota // a handshake, a request or its answer is under way
+	resting               // waits for the first byte of the next request
+	released              // told to end while it rested
+)
+
 // watched is what a watch acts on: the client's connection for HTTP/1.1, one
-// stream of it for HTTP/2.
+// stream of it for HTTP/2. Its methods must not block.
 type watched interface {
 	// wake makes reads and writes in progress, and those to come, end with a
 	// time-out.
@@ -25,14 +32,14 @@ type watched interface {
 	// unwake lets them through again; false where that is not possible.
 	unwake() bool
 	// gone reports whether the client has left: its FIN or RST has arrived, or
-	// it has reset the stream. It does not block.
+	// it has reset the stream.
 	gone() bool
 	// sever ends the connection (HTTP/1.1) or the stream (HTTP/2) at once.
 	sever()
 }
 
 // judged is what a request in progress was admitted by, so that a change of the
-// table can judge it again. The slices stay readable from begin to end.
+// table can judge it again.
 type judged struct {
 	client                  netip.Addr
 	method, authority, path []byte
@@ -49,13 +56,17 @@ type judged struct {
 // and cut for the cause.
 type watch struct {
 	clock *clock
+	conn  *conn
 
-	// clientAt and backendAt are coarse times, 0 for none, or lapsed.
-	clientAt  atomic.Int64
-	backendAt atomic.Int64
-	isWaiting atomic.Bool
-	isAborted atomic.Bool
-	isCut     atomic.Bool
+	// clientAt, backendAt and endAt are coarse times, 0 for none, or lapsed.
+	clientAt   atomic.Int64
+	backendAt  atomic.Int64
+	endAt      atomic.Int64 // when a draining connection is cut
+	use        atomic.Int32
+	isWaiting  atomic.Bool
+	isAborted  atomic.Bool
+	isCut      atomic.Bool // the whole of it
+	requestCut atomic.Bool // only the request in progress
 
 	mu      sync.Mutex
 	target  watched  // nil once closed
@@ -67,21 +78,73 @@ type watch struct {
 }
 
 // arm gives the client d from now for what it is expected to do or take next.
-func (w *watch) arm(d time.Duration) { set(&w.clientAt, w.clock.after(d)) }
+func (w *watch) arm(d time.Duration) { setTime(&w.clientAt, w.clock.after(d)) }
 
 // disarm stops the client's time.
-func (w *watch) disarm() { set(&w.clientAt, 0) }
+func (w *watch) disarm() { setTime(&w.clientAt, 0) }
 
 // touch gives the backend connection in use d from now.
-func (w *watch) touch(d time.Duration) { set(&w.backendAt, w.clock.after(d)) }
+func (w *watch) touch(d time.Duration) { setTime(&w.backendAt, w.clock.after(d)) }
 
-// set stores a coarse time unless the former one has lapsed.
-func set(at *atomic.Int64, t int64) {
+// setTime stores a coarse time unless the former one has lapsed.
+func setTime(at *atomic.Int64, t int64) {
 	for {
 		old := at.Load()
 		if old == lapsed || at.CompareAndSwap(old, t) {
 			return
 		}
+	}
+}
+
+// freshGrace is how long a connection that has not carried a request yet is
+// waited for while the server goes down: its client has probably sent one.
+const freshGrace = time.Second
+
+// rest says that the connection waits for its next request, for at most d. It
+// reports false when there is to be none: close the connection.
+func (w *watch) rest(d time.Duration) bool {
+	w.arm(d)
+	w.use.Store(resting)
+	// Whoever closes idle connections says so first and looks at use then, so
+	// that one of the two sees the other.
+	if !w.conn.ending() {
+		return true
+	}
+	if !w.conn.served.Load() {
+		w.arm(min(d, freshGrace))
+		return true
+	}
+	return !w.use.CompareAndSwap(resting, released)
+}
+
+// wakeUp says that the first byte of a request has come, and that the rest of
+// its head may take d; bytes that follow do not extend it. It reports false
+// when the connection was told to end meanwhile.
+func (w *watch) wakeUp(d time.Duration) bool {
+	if !w.use.CompareAndSwap(resting, inUse) {
+		return false
+	}
+	w.conn.served.Store(true)
+	w.arm(d)
+	return true
+}
+
+// release ends the connection if it rests; one that has not carried a request
+// yet has a moment left.
+func (w *watch) release() {
+	if !w.conn.served.Load() {
+		if w.use.Load() == resting {
+			w.arm(freshGrace)
+		}
+		return
+	}
+	if !w.use.CompareAndSwap(resting, released) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.target != nil {
+		w.target.wake()
 	}
 }
 
@@ -91,22 +154,21 @@ func set(at *atomic.Int64, t int64) {
 func (w *watch) resume(d time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.target == nil || w.isCut.Load() || !w.target.unwake() {
+	if w.target == nil || w.cut() || !w.target.unwake() {
 		return false
 	}
 	w.clientAt.Store(w.clock.after(d))
 	return true
 }
 
-// attach puts the backend connection under watch, with d from now. What is
-// attached when the client aborts or the connection is cut gets a deadline in
-// the past, also when that has happened before.
+// attach puts the backend connection under watch, with d from now. One that is
+// attached after the client has gone or the connection was cut is woken at once.
 func (w *watch) attach(backend net.Conn, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.backend = backend
 	w.backendAt.Store(w.clock.after(d))
-	if w.isAborted.Load() || w.isCut.Load() {
+	if w.isAborted.Load() || w.cut() {
 		w.wakeBackend()
 	}
 }
@@ -143,18 +205,18 @@ func (w *watch) backendExpired() bool { return w.backendAt.Load() == lapsed }
 func (w *watch) aborted() bool { return w.isAborted.Load() }
 
 // cut reports whether a change of the table, or the end of the drain, has ended
-// the connection or the request.
-func (w *watch) cut() bool { return w.isCut.Load() }
+// the connection or the request in progress.
+func (w *watch) cut() bool { return w.isCut.Load() || w.requestCut.Load() }
 
-// begin notes what the request in progress was admitted by. It must be followed
-// by end before the slices are written again; keep loosens that.
+// begin notes what the request in progress was admitted by. The slices must not
+// be written before end; keep loosens that.
 func (w *watch) begin(j judged) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.request, w.active = j, true
+	w.mu.Unlock()
 }
 
-// keep copies what begin was given, so that the buffers may be released while
+// keep copies what begin was given, so that its buffers may be released while
 // the request goes on, as a tunnel does.
 func (w *watch) keep() {
 	w.mu.Lock()
@@ -164,9 +226,25 @@ func (w *watch) keep() {
 	w.request.path = append([]byte(nil), w.request.path...)
 }
 
-// end forgets the request.
+// end forgets the request, and that it alone was cut.
 func (w *watch) end() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.request, w.active = judged{}, false
+	w.mu.Unlock()
+	w.requestCut.Store(false)
+}
+
+// inFlight reports whether a request is in progress.
+func (w *watch) inFlight() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.active
+}
+
+// close takes the watch out of the hands of the sweeper and of reloads: after
+// it returns, neither touches the target again.
+func (w *watch) close() {
+	w.mu.Lock()
+	w.target, w.backend = nil, nil
+	w.mu.Unlock()
 }

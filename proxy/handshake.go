@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+
+	"gatehouse/tenancy"
+)
+
+// shakeHands completes the TLS handshake of a connection, which may take as
+// long as the head of a request. After nil the connection is to be closed.
+func (s *Server) shakeHands(c *conn) *tls.Conn {
+	c.watch.arm(c.peer.timeouts.Header)
+	t := tls.Server(c, s.greeting)
+	err := t.HandshakeContext(context.Background())
+	c.signed()
+	s.budget.shaken(c)
+	switch {
+	case c.refusal != tenancy.NoReason:
+		s.refused(c, c.refusal, t.ConnectionState().ServerName)
+	case err != nil:
+		c.peer.counts.Handshake(false)
+		s.log.Debug("handshake ended early", "client", c.peer.client, "late", c.watch.expired(), "error", err)
+	default:
+		c.watch.disarm()
+		c.certificate = nil
+		c.peer.counts.Handshake(true)
+		return t
+	}
+	return nil
+}
+
+// configFor answers a ClientHello with the TLS policy of the host that it
+// names, or with the refusing one. An error here would send internal_error.
+func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	c := hello.Conn.(*conn)
+	v := s.snapshot().table.Connect(&tenancy.Hello{
+		Client:   c.peer.client,
+		Listener: c.peer.listener,
+		SNI:      hello.ServerName,
+		Now:      s.clock.seconds(),
+	}, nil)
+	if v.Action != tenancy.Forward {
+		c.refusal = v.Reason
+		return s.policies.Refusing(), nil
+	}
+	c.peer.settle(v.Host, hello.ServerName)
+	c.certificate = s.certificates.Load().Find(c.peer.tenantID, c.peer.sni, hello)
+	if c.certificate == nil {
+		c.refusal = tenancy.NoCertificate
+		return s.policies.Refusing(), nil
+	}
+	s.signing <- struct{}{}
+	c.signs = true
+	return s.policies.Config(c.peer.profile), nil
+}
+
+// settle notes which host the handshake named.
+func (p *peer) settle(h *tenancy.Host, sni string) {
+	p.sni = h.Name()
+	if h.Wildcard() {
+		name, _ := tenancy.NormalizeHost(make([]byte, 0, tenancy.HostBytesMax), []byte(sni))
+		p.sni = string(name)
+	}
+	p.tenantID = h.Tenant().ID()
+	p.profile = h.Profile()
+	p.timeouts = h.Timeouts()
+}
+
+// chosenCertificate gives crypto/tls the certificate that configFor has found.
+func chosenCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return hello.Conn.(*conn).certificate, nil
+}
+
+// tenantOf tells the session tickets whose a name is.
+func (s *Server) tenantOf(sni string) (id string, ok bool) {
+	host := s.snapshot().table.Lookup(sni)
+	if host == nil {
+		return "", false
+	}
+	return host.Tenant().ID(), true
+}
+
+// signed gives back the token that lets a handshake compute, when it begins to
+// wait for the network.
+func (c *conn) signed() {
+	if c.signs {
+		c.signs = false
+		<-c.server.signing
+	}
+}
+
+// refused counts a connection that is refused before it has carried anything,
+// and logs it unless the same address was logged within the last minute.
+func (s *Server) refused(c *conn, reason tenancy.Reason, sni string) {
+	c.peer.counts.Refused(uint8(reason))
+	if !s.refusals.first(c.peer.client, s.clock.now()) {
+		return
+	}
+	s.log.LogAttrs(context.Background(), slog.LevelInfo, "refused a connection",
+		slog.String("listener", c.peer.listener.Name),
+		slog.String("client", s.options.LogClient.show(c.peer.client)),
+		slog.String("reason", reason.String()),
+		slog.String("sni", sni[:min(len(sni), logHostMax)]))
+}

@@ -1,0 +1,135 @@
+package proxy
+
+import (
+	"math"
+	"time"
+
+	"gatehouse/tenancy"
+)
+
+// judgeOpen asks the table of snap again about every open connection and every
+// request in progress whose tenant has changed, and cuts what it does not
+// admit. The block list is asked for all. The caller holds applying, and has
+// stored snap before: whatever is judged by an older table meanwhile looks at
+// the current one afterwards (see judge and settle).
+func (s *Server) judgeOpen(snap *snapshot, changed func(tenantID string) bool) {
+	now := time.Now().Unix()
+	cut := 0
+	s.registry.each(func(w *watch) {
+		if w.conn.settled.Load() && s.judgeWatch(snap, w, now, changed(w.conn.peer.tenantID)) {
+			cut++
+		}
+	})
+	if cut > 0 {
+		s.log.Info("cut what the table no longer admits", "generation", snap.table.Generation(), "connections", cut)
+	}
+}
+
+// judgeWatch judges one connection or stream, and reports whether it or its
+// request was cut. Unless the tenant has changed, only the block list is asked.
+func (s *Server) judgeWatch(snap *snapshot, w *watch, now int64, changed bool) (cut bool) {
+	c := w.conn
+	own := w == &c.watch
+	if own && changed {
+		s.followTenant(snap, c)
+	}
+	switch {
+	case !c.peer.perRequest() && snap.table.Blocks(c.peer.client, now),
+		!c.peer.perRequest() && own && changed && !hostAdmits(snap.table, c, now):
+		w.cutAll()
+		cut = true
+	case changed, c.peer.perRequest():
+		cut = w.judgeRequest(snap.table, now)
+	}
+	if t := snap.table.Tenant(c.peer.tenantID); cut && t != nil {
+		snap.of(t).metrics.Revoked()
+	}
+	return cut
+}
+
+// followTenant lets a connection finish what it began when the host of its
+// handshake has left the tenant, and takes that back when it has returned.
+func (s *Server) followTenant(snap *snapshot, c *conn) {
+	if c.peer.tenantID == "" {
+		return
+	}
+	host := snap.table.Lookup(c.peer.sni)
+	if host == nil || host.Tenant().ID() != c.peer.tenantID {
+		c.drain(s.options.Drain)
+		return
+	}
+	c.undrain()
+}
+
+// hostAdmits reports whether the host of the handshake admits the client; one
+// that is not the tenant's any more has no say.
+func hostAdmits(t *tenancy.Table, c *conn, now int64) bool {
+	host := t.Lookup(c.peer.sni)
+	return host == nil || host.Tenant().ID() != c.peer.tenantID || host.Admits(c.peer.client, now)
+}
+
+// judgeRequest judges the request in progress, if there is one, and cuts it if
+// its client is not admitted to it any more. It holds mu all the time: end takes
+// it too, and what the request was judged by lies in buffers that are used again
+// after that.
+func (w *watch) judgeRequest(t *tenancy.Table, now int64) (cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.active {
+		return false
+	}
+	q := w.request.question(&w.conn.peer, now)
+	switch t.Request(&q, nil).Reason {
+	case tenancy.IPNotAllowed, tenancy.Blocked:
+		return w.cutRequest()
+	}
+	return false
+}
+
+// question is what to ask a table about a request.
+func (j *judged) question(p *peer, now int64) tenancy.Request {
+	return tenancy.Request{
+		Client:    j.client,
+		Listener:  p.listener,
+		Now:       now,
+		SNI:       p.identity(),
+		Method:    j.method,
+		Authority: j.authority,
+		Path:      j.path,
+	}
+}
+
+// settle makes the identity of a connection known to reloads, once its
+// handshake is complete, and judges it by the table that is in use now: the one
+// that the handshake asked may have been replaced meanwhile. It reports whether
+// the connection may go on.
+func (s *Server) settle(c *conn) bool {
+	c.settled.Store(true)
+	s.judgeWatch(s.snapshot(), &c.watch, time.Now().Unix(), true)
+	return !c.watch.cut()
+}
+
+// sweepUntil judges everything again once an entry of an access list has ended.
+func (s *Server) sweepUntil() {
+	if time.Now().Unix() < s.nextUntil.Load() {
+		return
+	}
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	snap := s.current.Load()
+	if snap == nil {
+		return
+	}
+	now := time.Now()
+	s.judgeOpen(snap, func(string) bool { return true })
+	s.noteUntil(snap.table, now)
+}
+
+// noteUntil notes when an entry of an access list ends next.
+func (s *Server) noteUntil(t *tenancy.Table, after time.Time) {
+	next := int64(math.MaxInt64)
+	if at, ok := t.NextUntil(after); ok {
+		next = at.Unix()
+	}
+	s.nextUntil.Store(next)
+}

@@ -1,0 +1,61 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"runtime/debug"
+
+	"gatehouse/internal/clientip"
+	"gatehouse/tenancy"
+)
+
+// nextProtoHTTP2 is what ALPN calls HTTP/2 over TLS (RFC 9113 section 3.2).
+const nextProtoHTTP2 = "h2"
+
+// serve takes a connection from accept to its protocol. It runs on a goroutine
+// of its own and ends when the protocol begins: the handshake has made its
+// stack grow, which the long life of an idle connection shall not pay for.
+func (s *Server) serve(c *conn) {
+	defer s.contain(c)
+	if c.peer.listener.Mode == clientip.ProxyProtocol {
+		if reason := s.identify(c); reason != tenancy.NoReason {
+			s.refuseConn(c, reason)
+			return
+		}
+	}
+	if c.peer.listener.Plain {
+		s.budget.shaken(c)
+		if s.settle(c) {
+			go s.servePlain(c)
+		}
+		return
+	}
+	t := s.shakeHands(c)
+	switch {
+	case t == nil || !s.settle(c):
+		_ = c.Close()
+	case t.ConnectionState().NegotiatedProtocol == nextProtoHTTP2:
+		s.http2.serve(c, t)
+	default:
+		go s.serveOver(c, t)
+	}
+}
+
+// serveOver serves HTTP/1.1 over TLS until the connection ends.
+func (s *Server) serveOver(c *conn, t *tls.Conn) {
+	defer s.contain(c)
+	s.serveHTTP1(c, t)
+	_ = c.Close()
+}
+
+// contain keeps a fault of ours to the connection that it happened on.
+func (s *Server) contain(c *conn) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	c.signed()
+	_ = c.Close()
+	s.metrics.Panicked()
+	s.log.Error("a connection met a fault of the gateway and was closed",
+		"listener", c.peer.listener.Name, "tenant", c.peer.tenantID, "fault", fault, "stack", string(debug.Stack()))
+}
