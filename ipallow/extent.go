@@ -84,7 +84,7 @@ func (l *List) wide() bool {
 // dates of its entries.
 func (l *List) uncovered(p netip.Prefix) (part netip.Prefix, ok bool) {
 	for _, m := range l.members {
-		if m.group.covering(p, anyEntry) != nil {
+		if m.group.covers(p) {
 			return netip.Prefix{}, false
 		}
 	}

@@ -119,6 +119,11 @@ func (g *group) covering(p netip.Prefix, keep func(*entry) bool) *entry {
 	return nil
 }
 
+// covers reports whether one entry holds all of p, whatever its date.
+func (g *group) covers(p netip.Prefix) bool {
+	return slices.ContainsFunc(g.parts, func(part part) bool { return part.table.LookupPrefix(p) })
+}
+
 // inside returns the entries that lie within p, p itself included.
 func (g *group) inside(p netip.Prefix) []entry {
 	from, _ := g.search(p)

@@ -2,6 +2,9 @@ package ipallow
 
 // nearest returns the name that word was probably meant to be, or "".
 func nearest(word string, names []string) string {
+	if len(word) > maxSetName {
+		return "" // no set is called so, and comparing costs the product of the lengths
+	}
 	best, least := "", max(1, len(word)/3)+1
 	for _, name := range names {
 		if d := editDistance(word, name); d < least {

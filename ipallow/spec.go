@@ -42,6 +42,9 @@ const (
 	// setMark begins an entry that names a set.
 	setMark = "set:"
 
+	// maxSetName is the longest name of a set; what setName says too.
+	maxSetName = 63
+
 	// maxParts bounds what one list is made of: each set, and in it each day on
 	// which entries end, costs a lookup in every decision. A year of days is more
 	// than anyone keeps in order.

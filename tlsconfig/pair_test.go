@@ -164,7 +164,15 @@ func FuzzParsePair(f *testing.F) {
 	f.Add(keyPEM(ecdsaKey()), chainPEM(leaf))
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"), []byte("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"))
 	f.Add(leaf.cert.Raw, []byte{0x30, 0x82})
+	f.Add(leaf.cert.Raw, must(x509.MarshalPKCS8PrivateKey(ecdsaKey())))
 	f.Fuzz(func(t *testing.T, cert, key []byte) {
+		// Most of what is not PEM is tried inside of it.
+		if len(cert) > 4 && cert[0] == 0x30 {
+			cert = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})
+		}
+		if len(key) > 4 && key[0] == 0x30 {
+			key = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
+		}
 		c, err := ParsePair("fuzz", cert, key, noon)
 		if err != nil {
 			if c != nil || !strings.HasPrefix(err.Error(), "fuzz: ") {
