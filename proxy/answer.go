@@ -1,0 +1,371 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"gatehouse/internal/http1"
+	"gatehouse/internal/pool"
+	"gatehouse/tenancy"
+)
+
+const (
+	// interimsMax is how many 1xx answers a request may get: Early Hints come
+	// once or twice, progress reports (102) every few seconds of a long one.
+	interimsMax = 16
+	// continueAfter is how long a client that waits for 100 (Expect) waits for
+	// the backend to say it; then we do. Common clients wait a second
+	// themselves.
+	continueAfter = time.Second
+)
+
+var (
+	errInterims  = &http1.Error{Status: http.StatusBadGateway, Text: "there are more interim answers than allowed"}
+	errUnasked   = &http1.Error{Status: http.StatusBadGateway, Text: "the backend switches protocols without having been asked to"}
+	errCutShort  = &http1.Error{Status: http.StatusBadGateway, Text: "the answer ends before its head does"}
+	errStreamEnd = errors.New("the backend closed the connection before it answered")
+)
+
+// await reads heads until the final one, and relays interim ones.
+func (t *trip) await() (outcome, error) {
+	w := t.ex.work
+	for {
+		if err := t.readHead(); err != nil {
+			return 0, err
+		}
+		switch status := w.answer.Status; {
+		case status >= 200:
+			t.ex.firstByte = time.Since(t.ex.started)
+			return answered, nil
+		case status == http.StatusSwitchingProtocols:
+			if !t.ex.websocket || !w.answer.WebSocket {
+				return 0, errUnasked
+			}
+			return upgraded, nil
+		}
+		if t.interims++; t.interims > interimsMax {
+			return 0, errInterims
+		}
+		if err := t.relayInterim(); err != nil {
+			return t.clientLeft(), nil
+		}
+	}
+}
+
+// relayInterim passes a 1xx answer on. 100 goes to a client that waits for it,
+// once, and lets its body follow.
+func (t *trip) relayInterim() error {
+	if t.ex.work.answer.Status != http.StatusContinue {
+		return t.ex.down.interim(t.ex.work.answer.Status, t.ex.interimFields())
+	}
+	if !t.ex.expects {
+		return nil
+	}
+	return t.tellContinue()
+}
+
+// tellContinue lets the client send its body, and begins to pass it on.
+func (t *trip) tellContinue() error {
+	if t.told100 {
+		return nil
+	}
+	t.told100 = true
+	if err := t.ex.down.interim(http.StatusContinue, nil); err != nil {
+		return err
+	}
+	t.startUpload()
+	return nil
+}
+
+// readHead reads the next head of an answer.
+func (t *trip) readHead() error {
+	w := t.ex.work
+	limits := http1.DefaultLimits()
+	for {
+		n, err := w.answer.Parse(t.in[t.r:t.w], t.ex.method, limits)
+		if err == nil {
+			t.r += n
+			return nil
+		}
+		if err != http1.ErrIncomplete {
+			return err
+		}
+		if err := t.readMore(); err != nil {
+			return t.headCut(err)
+		}
+	}
+}
+
+// headCut tells an answer that broke off from one that never began.
+func (t *trip) headCut(err error) error {
+	switch {
+	case !errors.Is(err, io.EOF):
+		return err
+	case t.spoke:
+		return errCutShort
+	}
+	return errStreamEnd
+}
+
+// readMore reads what the backend has to say behind in[r:w], in a larger buffer
+// when this one is full.
+func (t *trip) readMore() error {
+	if t.r == t.w {
+		t.r, t.w = 0, 0
+	}
+	if t.w == len(t.in) {
+		t.makeRoom()
+	}
+	n, err := t.readConn(t.in[t.w:])
+	t.w += n
+	if n > 0 {
+		t.spoke = true
+		return nil
+	}
+	return err
+}
+
+// makeRoom moves what is not dealt with to the front, of a large buffer if it
+// fills a small one.
+func (t *trip) makeRoom() {
+	to := t.in
+	if t.r == 0 && t.inCopy == nil {
+		t.inCopy = t.ex.s.buffers.takeCopy()
+		to = t.inCopy[:]
+	}
+	t.w = copy(to, t.in[t.r:t.w])
+	t.in, t.r = to, 0
+}
+
+// readConn reads from the backend. While the client waits for 100, it says it
+// in the backend's place when the backend is silent for long.
+func (t *trip) readConn(p []byte) (int, error) {
+	if !t.ex.expects || t.told100 {
+		return t.conn.Read(p)
+	}
+	n, err := t.readPatiently(p)
+	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || t.ex.watch.backendExpired() {
+		return n, err
+	}
+	if err := t.tellContinue(); err != nil {
+		return 0, err
+	}
+	return t.conn.Read(p)
+}
+
+// readPatiently reads with a deadline of its own. The watch may set one at the
+// same time; its mark is looked at after each change here, so none is lost.
+func (t *trip) readPatiently(p []byte) (int, error) {
+	_ = t.conn.SetReadDeadline(time.Now().Add(continueAfter))
+	if t.ex.watch.backendExpired() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n, err := t.conn.Read(p)
+	_ = t.conn.SetReadDeadline(time.Time{})
+	if t.ex.watch.backendExpired() {
+		_ = t.conn.SetReadDeadline(past)
+	}
+	return n, err
+}
+
+// relay sends the final answer to the client.
+func (t *trip) relay() {
+	ex, w := t.ex, t.ex.work
+	fields := ex.answerFields()
+	framing, length := w.answer.Framing, w.answer.ContentLength
+	ex.status, ex.phrase = w.answer.Status, w.answer.Reason
+	if err := ex.down.head(ex.status, fields, framing, length); err != nil {
+		t.clientLeft()
+		return
+	}
+	var err error
+	switch framing {
+	case http1.ContentLength:
+		err = t.relayLength(length)
+	case http1.Chunked:
+		err = t.relayChunks()
+	case http1.UntilClose:
+		err = t.relayUntilClose()
+	}
+	if err != nil {
+		t.broken(err)
+		return
+	}
+	t.complete()
+}
+
+// complete ends an answer that was read to its end. The backend connection goes
+// back first, where nothing more is to be done with it: a slow client shall not
+// keep it.
+func (t *trip) complete() {
+	ex, w := t.ex, t.ex.work
+	keep := w.answer.KeepAlive && t.r == t.w && t.sendErr == nil
+	var trailers []http1.Field
+	if w.answer.Framing == http1.Chunked && ex.down.canTrailers() {
+		trailers = ex.answerTrailers(w.chunks.Trailers)
+	}
+	if t.buffered {
+		t.release(keep)
+	}
+	if err := ex.down.end(trailers); err != nil {
+		t.clientLeft()
+		return
+	}
+	if !t.buffered {
+		t.release(t.finishUpload() && keep)
+	}
+}
+
+// errClient wraps nothing: it marks an error of the client's side among those
+// of a relayed body.
+var errClient = errors.New("the client takes no more")
+
+// relayLength relays a body of known length.
+func (t *trip) relayLength(left int64) error {
+	for left > 0 {
+		if t.r == t.w {
+			if err := t.readBody(left); err != nil {
+				return err
+			}
+		}
+		piece := t.in[t.r:t.w]
+		if int64(len(piece)) > left {
+			piece = piece[:left]
+		}
+		t.r += len(piece)
+		left -= int64(len(piece))
+		if err := t.pass(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relayChunks takes the coding off, and leaves it to downstream to put its own
+// on.
+func (t *trip) relayChunks() error {
+	chunks := &t.ex.work.chunks
+	chunks.Reset(http1.DefaultLimits())
+	for {
+		data, n, done, err := chunks.Next(t.in[t.r:t.w])
+		if err != nil {
+			return err
+		}
+		t.r += n
+		if len(data) > 0 {
+			if err := t.pass(data); err != nil {
+				return err
+			}
+		}
+		if done {
+			return nil
+		}
+		if t.r == t.w {
+			if err := t.readBody(copyRoom); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// relayUntilClose relays a body that ends with the connection. Over TLS only a
+// close_notify is such an end: crypto/tls reports anything else as
+// io.ErrUnexpectedEOF.
+func (t *trip) relayUntilClose() error {
+	for {
+		if t.r < t.w {
+			if err := t.pass(t.in[t.r:t.w]); err != nil {
+				return err
+			}
+			t.r = t.w
+		}
+		if err := t.readBody(copyRoom); err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// pass hands a piece of the body to the client.
+func (t *trip) pass(piece []byte) error {
+	if err := t.ex.down.write(piece); err != nil {
+		return errClient
+	}
+	t.ex.bytesOut += int64(len(piece))
+	return nil
+}
+
+// readBody reads more of a body, of which about left bytes are to come. What
+// was read before goes out first: events and slow pages are not held back to
+// fill a buffer.
+func (t *trip) readBody(left int64) error {
+	if err := t.ex.down.flush(); err != nil {
+		return errClient
+	}
+	if t.inCopy == nil && left > headRoom && t.w == len(t.in) {
+		// The last read filled the small buffer: this is a large body.
+		t.inCopy = t.ex.s.buffers.takeCopy()
+		t.in = t.inCopy[:]
+	}
+	t.r, t.w = 0, 0
+	t.ex.watch.touch(t.times.Idle)
+	n, err := t.conn.Read(t.in)
+	t.w = n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// broken ends an answer in the middle of its body: what is cut must look cut.
+func (t *trip) broken(err error) {
+	ex := t.ex
+	late := ex.watch.backendExpired()
+	t.stopUpload()
+	if err == errClient || ex.watch.aborted() || ex.watch.cut() {
+		t.clientLeft()
+		return
+	}
+	switch {
+	case t.up != nil && t.up.clientErr != nil:
+		ex.reason = clientReason(ex, t.up.clientErr)
+	case late:
+		ex.reason = tenancy.BackendTimeout
+	default:
+		ex.reason = tenancy.BackendProtocol
+	}
+	ex.s.log.Debug("an answer was cut", "ref", string(ex.ref[:]), "backend", ex.backend, "error", err)
+	ex.down.abort()
+}
+
+// clientLeft ends an exchange whose client does not take the answer.
+func (t *trip) clientLeft() outcome {
+	ex := t.ex
+	switch {
+	case ex.watch.cut():
+		ex.reason = tenancy.IPNotAllowed
+	case ex.watch.expired():
+		ex.reason = tenancy.TooSlow
+	default:
+		ex.reason = tenancy.ClientGone
+	}
+	if ex.status == 0 {
+		ex.status = ex.reason.Status()
+	}
+	ex.down.abort()
+	return settled
+}
+
+// dialReason tells which of the product's reasons an error of dialling is.
+func dialReason(err error) tenancy.Reason {
+	var de *pool.DialError
+	if errors.As(err, &de) && de.TLS {
+		return tenancy.BackendTLS
+	}
+	return tenancy.BackendConnect
+}

@@ -1,0 +1,377 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/internal/http1"
+	"gatehouse/internal/pool"
+	"gatehouse/tenancy"
+)
+
+// unbounded is the time that a backend has while the client's side is the one
+// that is waited for and timed.
+const unbounded = 365 * 24 * time.Hour
+
+// holdBody reads a small body of known length before a backend is taken, so
+// that a slow client costs the backend nothing. It reports false when the
+// exchange is over.
+func (t *trip) holdBody() bool {
+	ex := t.ex
+	if ex.framing == http1.NoBody || ex.framing == http1.ContentLength && ex.body.length() == 0 {
+		t.buffered = true
+		return true
+	}
+	length := ex.body.length()
+	if ex.framing != http1.ContentLength || ex.expects || length > ex.verdict.Route.RequestBuffer() {
+		return true
+	}
+	t.buffered = true
+	if length <= copyRoom {
+		t.heldIn = ex.s.buffers.takeCopy()
+		t.held = t.heldIn[:length]
+	} else {
+		t.held = make([]byte, length)
+	}
+	for at := 0; at < len(t.held); {
+		n, err := ex.body.next(t.held[at:])
+		at += n
+		ex.bytesIn.Add(int64(n))
+		if err != nil && at < len(t.held) {
+			t.clientFailed(err)
+			return false
+		}
+	}
+	return true
+}
+
+// clientFailed ends an exchange whose client did not deliver its body.
+func (t *trip) clientFailed(err error) {
+	ex := t.ex
+	reason := clientReason(ex, err)
+	var malformed *http1.Error
+	switch {
+	case reason == tenancy.ClientGone:
+		t.gone()
+	case errors.As(err, &malformed):
+		ex.s.refuse(ex, malformed.Status, reason)
+	case reason == tenancy.TooSlow && !ex.watch.resume(t.times.Idle):
+		t.clientLeft()
+	default:
+		t.refuse(reason)
+	}
+}
+
+// clientReason tells why a body did not come to its end.
+func clientReason(ex *exchange, err error) tenancy.Reason {
+	var malformed *http1.Error
+	switch {
+	case errors.As(err, &malformed):
+		return tenancy.BadRequest
+	case ex.watch.cut():
+		return tenancy.IPNotAllowed
+	case ex.watch.expired():
+		return tenancy.TooSlow
+	}
+	return tenancy.ClientGone
+}
+
+// upload passes a body on to the backend while the answer may already come
+// back: full duplex takes a second goroutine. It ends with the body, with an
+// error of either side, or when it is stopped.
+type upload struct {
+	ex    *exchange
+	conn  *pool.Conn
+	times tenancy.Timeouts
+	done  chan struct{} // closed when it has ended; the errors are read after that
+	// stopped says that whatever goes wrong from now on is our doing.
+	stopped atomic.Bool
+	// clientErr says why the body did not come to its end, backendErr why it
+	// was not taken.
+	clientErr, backendErr error
+	finished              bool // the backend was sent the whole body
+}
+
+func (t *trip) startUpload() {
+	if t.buffered || t.up != nil {
+		return
+	}
+	t.up = &upload{ex: t.ex, conn: t.conn, times: t.times, done: make(chan struct{})}
+	go t.up.run()
+}
+
+// stopUpload ends the upload, whatever it waits for.
+func (t *trip) stopUpload() {
+	if t.up == nil || t.up.over() {
+		return
+	}
+	t.up.stopped.Store(true)
+	t.ex.body.stop()
+	_ = t.up.conn.SetDeadline(past)
+	<-t.up.done
+}
+
+// lastPieceTime is how long the end of a body may take to leave after the
+// backend has answered: it has read all of it, as a rule.
+const lastPieceTime = time.Second
+
+// finishUpload waits for an upload whose body has been read, and stops any
+// other. It reports whether the backend has the whole body.
+func (t *trip) finishUpload() bool {
+	if t.up == nil {
+		return false
+	}
+	if t.ex.body.ended() {
+		_ = t.up.conn.SetWriteDeadline(time.Now().Add(lastPieceTime))
+		<-t.up.done
+		_ = t.up.conn.SetWriteDeadline(time.Time{})
+	} else {
+		t.stopUpload()
+	}
+	return t.up.finished
+}
+
+// over reports whether the upload has ended, well or not.
+func (u *upload) over() bool {
+	select {
+	case <-u.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// run is the upload's goroutine.
+func (u *upload) run() {
+	defer close(u.done)
+	defer u.contain()
+	buffer := u.ex.s.buffers.takeCopy()
+	defer u.ex.s.buffers.giveCopy(buffer)
+	chunked := u.ex.framing == http1.Chunked
+	room := buffer[chunkHeaderRoom : copyRoom-len(crlf)]
+	for {
+		u.ex.watch.touch(unbounded)
+		n, err := u.ex.body.next(room)
+		if n > 0 {
+			u.ex.bytesIn.Add(int64(n))
+			piece := room[:n]
+			if chunked {
+				piece = enchunk(buffer, n)
+			}
+			if !u.write(piece) {
+				return
+			}
+		}
+		switch {
+		case err == io.EOF:
+			if chunked && !u.write(http1.AppendLastChunk(buffer[:0], u.ex.requestTrailers(u.ex.body.trailers()))) {
+				return
+			}
+			u.finished = true
+			u.ex.watch.touch(u.times.FirstByte)
+			return
+		case err != nil:
+			if !u.stopped.Load() {
+				u.clientErr = err
+				u.wake()
+			}
+			return
+		}
+	}
+}
+
+// write gives the backend the idle time for a piece.
+func (u *upload) write(piece []byte) bool {
+	u.ex.watch.touch(u.times.Idle)
+	_, u.backendErr = u.conn.Write(piece)
+	return u.backendErr == nil
+}
+
+// wake ends the other goroutine's wait for an answer: without its body the
+// request gets none.
+func (u *upload) wake() { _ = u.conn.SetReadDeadline(past) }
+
+func (u *upload) contain() {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	u.ex.s.metrics.Panicked()
+	u.ex.s.log.Error("an upload met a fault of the gateway; ended its request",
+		"ref", string(u.ex.ref[:]), "fault", fault, "stack", string(debug.Stack()))
+	u.clientErr = &http1.Error{Status: http.StatusInternalServerError, Text: "a fault of the gateway"}
+	u.wake()
+}
+
+// chunkHeaderRoom is what enchunk needs in front of the data.
+const chunkHeaderRoom = http1.ChunkOverheadMax
+
+const crlf = "\r\n"
+
+// enchunk makes a chunk of the n bytes that lie behind chunkHeaderRoom, without
+// moving them.
+func enchunk(buffer *copyBuffer, n int) []byte {
+	var room [chunkHeaderRoom]byte
+	header := http1.AppendChunkHeader(room[:0], n)
+	start := chunkHeaderRoom - len(header)
+	copy(buffer[start:], header)
+	end := chunkHeaderRoom + n
+	end += copy(buffer[end:], crlf)
+	return buffer[start:end]
+}
+
+// clientTime is the time that a client has for what goes on between it and us.
+// An upload and an answer may go on at once: progress of either counts, and the
+// time stands still only when neither waits for the client.
+type clientTime struct {
+	watch *watch
+	mu    sync.Mutex
+	users int
+}
+
+func (c *clientTime) begin(d time.Duration) {
+	c.mu.Lock()
+	c.users++
+	c.watch.arm(d)
+	c.mu.Unlock()
+}
+
+func (c *clientTime) end() {
+	c.mu.Lock()
+	if c.users--; c.users == 0 {
+		c.watch.disarm()
+	}
+	c.mu.Unlock()
+}
+
+// http1Body is the body of an HTTP/1.1 request.
+type http1Body struct {
+	ex      *exchange
+	reader  *requestReader
+	client  *http1Client
+	chunked bool
+	total   int64 // as announced, -1 when chunked
+	left    int64 // of total
+	base    int   // where more of the body may be read to: behind the head
+	isEnded atomic.Bool
+	err     error // sticks
+}
+
+// begin makes b the body of the request whose head the reader holds.
+func (b *http1Body) begin(c *http1Client, r *requestReader, ex *exchange) {
+	b.ex, b.reader, b.client, b.err = ex, r, c, nil
+	b.chunked = r.head.Framing == http1.Chunked
+	b.total, b.left, b.base = r.head.ContentLength, r.head.ContentLength, r.r
+	b.isEnded.Store(!r.head.HasBody())
+	if b.chunked {
+		r.chunks.Reset(http1.DefaultLimits())
+	}
+}
+
+// minBodyRoom is the least room behind a head that is worth a read; with less,
+// a fresh buffer is taken.
+const minBodyRoom = 4 << 10
+
+func (b *http1Body) length() int64 { return b.total }
+
+// ended reports whether the whole body has been read. It may be asked while
+// another goroutine reads.
+func (b *http1Body) ended() bool { return b.isEnded.Load() }
+
+func (b *http1Body) trailers() []http1.Field { return b.reader.chunks.Trailers }
+
+func (b *http1Body) stop() { _ = b.client.conn.Conn.SetReadDeadline(past) }
+
+func (b *http1Body) next(buf []byte) (n int, err error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.chunked {
+		n, b.err = b.nextChunked(buf)
+	} else {
+		n, b.err = b.nextPlain(buf)
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, b.err
+}
+
+func (b *http1Body) nextPlain(buf []byte) (int, error) {
+	if int64(len(buf)) > b.left {
+		buf = buf[:b.left]
+	}
+	r := b.reader
+	n := copy(buf, r.buf[r.r:r.w])
+	r.r += n
+	var err error
+	if n == 0 && len(buf) > 0 {
+		n, err = b.read(buf)
+	}
+	if b.left -= int64(n); b.left == 0 {
+		b.isEnded.Store(true)
+		return n, io.EOF
+	}
+	return n, err
+}
+
+func (b *http1Body) nextChunked(buf []byte) (int, error) {
+	r, n := b.reader, 0
+	for {
+		// No more is decoded at once than buf can take.
+		raw := r.buf[r.r:min(r.w, r.r+len(buf)-n)]
+		data, used, done, err := r.chunks.Next(raw)
+		r.r += used
+		n += copy(buf[n:], data)
+		switch {
+		case err != nil:
+			return n, err
+		case done:
+			b.isEnded.Store(true)
+			return n, io.EOF
+		case n > 0 && (r.r == r.w || n == len(buf)):
+			return n, nil
+		case r.r < r.w:
+			continue
+		}
+		if err := b.fill(); err != nil {
+			return n, err
+		}
+	}
+}
+
+// fill reads raw bytes behind the head, whose views must stay.
+func (b *http1Body) fill() error {
+	r := b.reader
+	if len(r.buf)-b.base < minBodyRoom {
+		r.grow(b.client.server)
+		b.base = 0
+	}
+	r.r, r.w = b.base, b.base
+	n, err := b.read(r.buf[b.base:])
+	r.w += n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// read reads from the client within the idle time. The end of the stream in the
+// middle of a body is an abort.
+func (b *http1Body) read(p []byte) (int, error) {
+	b.client.time.begin(b.ex.idle)
+	n, err := b.client.stream.Read(p)
+	b.client.time.end()
+	if n > 0 {
+		return n, nil
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return 0, err
+}

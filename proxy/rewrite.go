@@ -1,0 +1,380 @@
+package proxy
+
+import (
+	"net/netip"
+
+	"gatehouse/internal/http1"
+	"gatehouse/internal/pool"
+	"gatehouse/tenancy"
+)
+
+// fate is what becomes of a request's field on its way to the backend.
+type fate uint8
+
+const (
+	kept     fate = iota
+	removed       // it belongs to this connection, or says what only we may say
+	passable      // removed unless pass_headers names it
+)
+
+// requestFate decides by the name alone. Length and first byte tell most names
+// apart, so that a field that passes costs one look.
+func requestFate(name []byte) fate {
+	f := plainFate(name)
+	if f == kept && ambiguousName(name) {
+		return ambiguousFate(name)
+	}
+	return f
+}
+
+// ambiguousName reports names that a backend of the CGI family merges with
+// others: it turns "-", "_" and often "." into "_".
+func ambiguousName(name []byte) bool {
+	for _, c := range name {
+		if c == '_' || c == '.' {
+			return true
+		}
+	}
+	return false
+}
+
+// ambiguousFate looks at what such a name turns into: what merges with a field
+// that clients may not send does not pass, whatever pass_headers says.
+func ambiguousFate(name []byte) fate {
+	var buffer [64]byte
+	if len(name) > len(buffer) {
+		return removed
+	}
+	plain := append(buffer[:0], name...)
+	for i, c := range plain {
+		if c == '_' || c == '.' {
+			plain[i] = '-'
+		}
+	}
+	if plainFate(plain) != kept {
+		return removed
+	}
+	return passable
+}
+
+// plainFate is the list of the product contract: hop-by-hop fields (RFC 9110
+// 7.6.1), fields that say who the client is or what it asked for, and those
+// that are written anew (Host, framing, Expect).
+func plainFate(name []byte) fate {
+	switch name[0] | 0x20 {
+	case 'c':
+		return oneOf(name, "connection", "content-length", "cf-connecting-ip") | startsWith(name, "client-cert")
+	case 'e':
+		return oneOf(name, "expect")
+	case 'f':
+		return oneOf(name, "forwarded") | unlessPassed(name, "front-end-https")
+	case 'h':
+		return oneOf(name, "host", "http2-settings")
+	case 'k':
+		return oneOf(name, "keep-alive")
+	case 'p':
+		return oneOf(name, "proxy", "proxy-connection", "proxy-authorization", "proxy-authenticate")
+	case 't':
+		return oneOf(name, "te", "trailer", "transfer-encoding", "true-client-ip")
+	case 'u':
+		return oneOf(name, "upgrade")
+	case 'x':
+		return fateOfX(name)
+	}
+	return kept
+}
+
+// fateOfX is the part of the list that begins with "X-".
+func fateOfX(name []byte) fate {
+	if len(name) < 6 || name[1] != '-' {
+		return kept
+	}
+	switch name[2] | 0x20 {
+	case 'a':
+		return oneOf(name, "x-auth-user") | startsWith(name, "x-arr-")
+	case 'c':
+		return oneOf(name, "x-client-ip", "x-cluster-client-ip")
+	case 'f':
+		return startsWith(name, "x-forwarded")
+	case 'h':
+		return unlessPassed(name, "x-http-method-override")
+	case 'o':
+		return startsWith(name, "x-original-")
+	case 'r':
+		return oneOf(name, "x-real-ip", "x-request-id") | unlessPassed(name, "x-rewrite-url")
+	case 's':
+		return startsWith(name, "x-ssl-")
+	case 't':
+		return oneOf(name, "x-tenant")
+	}
+	return kept
+}
+
+func oneOf(name []byte, words ...string) fate {
+	for _, w := range words {
+		if http1.EqualFold(name, w) {
+			return removed
+		}
+	}
+	return kept
+}
+
+func startsWith(name []byte, prefix string) fate {
+	if len(name) >= len(prefix) && http1.EqualFold(name[:len(prefix)], prefix) {
+		return removed
+	}
+	return kept
+}
+
+func unlessPassed(name []byte, word string) fate {
+	if http1.EqualFold(name, word) {
+		return passable
+	}
+	return kept
+}
+
+// passes reports whether a field of the request, or one of its trailers, goes
+// to the backend.
+func (ex *exchange) passes(name []byte) bool {
+	if len(name) == 0 || ex.head != nil && ex.head.Nominated(name) {
+		return false
+	}
+	route := ex.verdict.Route
+	switch requestFate(name) {
+	case removed:
+		return false
+	case passable:
+		if !route.PassHeader(name) {
+			if ambiguousName(name) {
+				ex.s.metrics.FieldsDropped(1)
+			}
+			return false
+		}
+	}
+	rules := route.Headers()
+	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name)
+}
+
+// named reports whether a rule removes or replaces the field.
+func named(remove []string, set []tenancy.Field, name []byte) bool {
+	for _, r := range remove {
+		if http1.EqualFold(name, r) {
+			return true
+		}
+	}
+	for i := range set {
+		if http1.EqualFold(name, set[i].Lower) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendRequest appends the head that goes to a backend: the request line byte
+// for byte, Host, what passes of the client's fields in their order, then what
+// we say. Expect is repeated only while its answer is awaited.
+func (ex *exchange) appendRequest(b []byte, to *pool.Backend) []byte {
+	b = append(b, ex.method...)
+	b = append(b, ' ')
+	b = append(b, ex.path...)
+	if ex.hasQuery {
+		b = append(b, '?')
+		b = append(b, ex.query...)
+	}
+	b = append(b, " HTTP/1.1\r\n"...)
+	if host, ok := to.RewrittenHost(); ok {
+		b = http1.AppendFieldString(b, "Host", host)
+	} else {
+		b = appendValue(b, "Host", ex.authority)
+	}
+	for i := range ex.fields {
+		if f := &ex.fields[i]; ex.passes(f.Name) {
+			b = http1.AppendField(b, f.Name, f.Value)
+		}
+	}
+	b = ex.appendOurs(b)
+	b = ex.appendFraming(b)
+	return http1.AppendFieldsEnd(b)
+}
+
+// appendOurs appends who asks, how, and what the operator sets.
+func (ex *exchange) appendOurs(b []byte) []byte {
+	b = append(b, "X-Forwarded-For: "...)
+	b = appendAddr(b, ex.client)
+	b = append(b, "\r\nX-Forwarded-Proto: https\r\n"...)
+	b = appendValue(b, "X-Forwarded-Host", ex.authority)
+	b = appendValue(b, "X-Request-Id", ex.ref[:])
+	b = http1.AppendFieldString(b, "X-Tenant", ex.verdict.Tenant.ID())
+	if rules := ex.verdict.Route.Headers(); rules != nil {
+		for i := range rules.RequestSet {
+			b = http1.AppendFieldString(b, rules.RequestSet[i].Name, rules.RequestSet[i].Value)
+		}
+	}
+	return b
+}
+
+// appendFraming appends what concerns the connection to the backend, and the
+// body as we send it.
+func (ex *exchange) appendFraming(b []byte) []byte {
+	switch {
+	case ex.websocket:
+		b = append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	case ex.trailers:
+		b = append(b, "Connection: TE\r\nTE: trailers\r\n"...)
+	}
+	switch ex.framing {
+	case http1.ContentLength:
+		b = http1.AppendFieldInt(b, "Content-Length", ex.body.length())
+	case http1.Chunked:
+		for i := range ex.fields {
+			if f := &ex.fields[i]; http1.EqualFold(f.Name, "trailer") {
+				b = http1.AppendField(b, f.Name, f.Value)
+			}
+		}
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if ex.expects {
+		b = append(b, "Expect: 100-continue\r\n"...)
+	}
+	return b
+}
+
+// requestTrailers keeps, in place, the trailers that may go to the backend.
+func (ex *exchange) requestTrailers(trailers []http1.Field) []http1.Field {
+	n := 0
+	for _, f := range trailers {
+		if ex.passes(f.Name) && !http1.IsForbiddenTrailer(f.Name) {
+			trailers[n] = f
+			n++
+		}
+	}
+	return trailers[:n]
+}
+
+// answerFate decides what of a backend's answer is not for the client. HSTS is
+// the host's policy and the ref is ours: the backend's word on them does not
+// count.
+func answerFate(name []byte) fate {
+	switch name[0] | 0x20 {
+	case 'c':
+		return oneOf(name, "connection")
+	case 'h':
+		return oneOf(name, "http2-settings")
+	case 'k':
+		return oneOf(name, "keep-alive")
+	case 'p':
+		return oneOf(name, "proxy-connection", "proxy-authenticate", "proxy-authentication-info")
+	case 's':
+		return oneOf(name, "strict-transport-security")
+	case 't':
+		return oneOf(name, "te", "transfer-encoding")
+	case 'u':
+		return oneOf(name, "upgrade")
+	case 'x':
+		return oneOf(name, "x-request-id")
+	}
+	return kept
+}
+
+// answers reports whether a field or trailer of the backend's answer goes to
+// the client.
+func (ex *exchange) answers(name []byte) bool {
+	if len(name) == 0 || answerFate(name) == removed || ex.work.answer.Nominated(name) {
+		return false
+	}
+	rules := ex.verdict.Route.Headers()
+	return rules == nil || !named(rules.ResponseRemove, rules.ResponseSet, name)
+}
+
+// interimFields returns the fields of a 1xx answer for the client.
+func (ex *exchange) interimFields() []http1.Field {
+	w := ex.work
+	w.fields = w.fields[:0]
+	for _, f := range w.answer.Fields {
+		if ex.answers(f.Name) && !http1.EqualFold(f.Name, "content-length") {
+			w.fields = append(w.fields, f)
+		}
+	}
+	return w.fields
+}
+
+// answerFields returns the fields of the final answer for the client. The
+// length of a body is written by whoever frames it; that of a body that is not
+// there (HEAD, 304) is the backend's word.
+func (ex *exchange) answerFields() []http1.Field {
+	w := ex.work
+	w.fields, w.made = w.fields[:0], w.made[:0]
+	keepLength := w.answer.Framing == http1.NoBody && w.answer.Status != 204
+	dated := false
+	for _, f := range w.answer.Fields {
+		switch {
+		case !ex.answers(f.Name):
+			continue
+		case http1.EqualFold(f.Name, "content-length"):
+			if !keepLength {
+				continue
+			}
+		case http1.EqualFold(f.Name, "trailer"):
+			if w.answer.Framing != http1.Chunked {
+				continue
+			}
+		case http1.EqualFold(f.Name, "date"):
+			dated = true
+		}
+		w.fields = append(w.fields, f)
+	}
+	if rules := ex.verdict.Route.Headers(); rules != nil {
+		for i := range rules.ResponseSet {
+			ex.addField(rules.ResponseSet[i].Name, rules.ResponseSet[i].Value)
+		}
+	}
+	ex.addStanding(dated)
+	return w.fields
+}
+
+// addStanding adds what every answer carries, ours or a backend's.
+func (ex *exchange) addStanding(dated bool) {
+	if host := ex.verdict.Host; host != nil && host.HSTS() != "" {
+		ex.addField("Strict-Transport-Security", host.HSTS())
+	}
+	if !dated {
+		ex.addDate()
+	}
+	ex.work.fields = append(ex.work.fields, http1.Field{Name: nameRequestID, Value: ex.ref[:]})
+}
+
+var nameRequestID = []byte("X-Request-Id")
+
+// addField adds a field to the answer. Its bytes are copied to memory that
+// lasts as long as the answer.
+func (ex *exchange) addField(name, value string) {
+	w := ex.work
+	at := len(w.made)
+	w.made = append(append(w.made, name...), value...)
+	made := w.made[at:]
+	w.fields = append(w.fields, http1.Field{Name: made[:len(name):len(name)], Value: made[len(name):]})
+}
+
+// answerTrailers keeps, in place, the trailers that go to the client.
+func (ex *exchange) answerTrailers(trailers []http1.Field) []http1.Field {
+	n := 0
+	for _, f := range trailers {
+		if ex.answers(f.Name) {
+			trailers[n] = f
+			n++
+		}
+	}
+	return trailers[:n]
+}
+
+func appendValue(b []byte, name string, value []byte) []byte {
+	b = append(b, name...)
+	b = append(b, ": "...)
+	b = append(b, value...)
+	return append(b, "\r\n"...)
+}
+
+// appendAddr appends a client address as X-Forwarded-For has it.
+func appendAddr(b []byte, a netip.Addr) []byte {
+	return a.Unmap().WithZone("").AppendTo(b)
+}

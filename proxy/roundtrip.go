@@ -1,0 +1,251 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+
+	"gatehouse/internal/http1"
+	"gatehouse/internal/pool"
+	"gatehouse/tenancy"
+)
+
+const (
+	// attemptsMax is how many backends a request is offered to: the second
+	// catches one that has just died, the third a second one. More would
+	// multiply the load when all of them are in trouble.
+	attemptsMax = 3
+	// attemptsTime is the time for all attempts together, in units of the
+	// connect timeout; none begins after it.
+	attemptsTime = 2
+)
+
+// trip is the way of one request to a backend and of its answer back.
+type trip struct {
+	ex    *exchange
+	times tenancy.Timeouts
+	until time.Time // no attempt begins after this
+	why   tenancy.Reason
+
+	held     []byte      // the body, when it was read before a backend was taken
+	heldIn   *copyBuffer // what held lies in, unless it is larger
+	buffered bool        // the body is held, or there is none
+
+	conn     *pool.Conn // the backend connection in use
+	in       []byte     // bytes from it: room, of which in[r:w] is not dealt with
+	inCopy   *copyBuffer
+	r, w     int
+	spoke    bool  // a byte of an answer has come
+	sent     int64 // bytes written to it before this request
+	sendErr  error // of writing the request
+	up       *upload
+	interims int
+	told100  bool // the client has been told to send its body
+}
+
+// outcome is how an attempt ended.
+type outcome uint8
+
+const (
+	answered outcome = iota // the final head has come; it is in the workspace
+	repeat                  // the connection died, and the request may be sent again
+	settled                 // the exchange is over: refused, failed, aborted
+	upgraded                // a valid 101 has come
+)
+
+// run sends the request and relays the answer.
+func (t *trip) run(ex *exchange) {
+	t.ex, t.times = ex, ex.verdict.Route.Timeouts()
+	ex.idle = t.times.Idle
+	t.in = ex.work.in[:]
+	t.why = tenancy.BackendConnect
+	defer t.drop()
+	if !t.holdBody() {
+		return
+	}
+	t.until = time.Now().Add(attemptsTime * t.times.Connect)
+	round := ex.run.pools[ex.verdict.Route.Index()].Round()
+	for n := 0; n < attemptsMax && (n == 0 || time.Now().Before(t.until)); n++ {
+		member := round.Next()
+		if member == nil {
+			break
+		}
+		if n > 0 {
+			ex.run.metrics.Retry()
+		}
+		if t.try(member) != repeat {
+			return
+		}
+	}
+	t.refuse(t.why)
+}
+
+// drop gives back what the trip holds.
+func (t *trip) drop() {
+	if t.ex == nil {
+		return
+	}
+	t.stopUpload()
+	t.release(false)
+	b := &t.ex.s.buffers
+	b.giveCopy(t.heldIn)
+	b.giveCopy(t.inCopy)
+	t.heldIn, t.inCopy, t.held, t.in = nil, nil, nil, nil
+}
+
+// try offers the request to one backend: on an idle connection first, on a
+// fresh one when there is none or when it has died before it said a byte. That
+// is no second attempt: backends close idle connections whenever they like.
+func (t *trip) try(m *pool.Member) outcome {
+	t.ex.backend = m.Backend().Address()
+	if c := m.Reuse(); c != nil {
+		t.ex.attempts++
+		if o := t.ask(c); o != repeat {
+			return t.follow(o)
+		}
+	}
+	c := t.dial(m)
+	if c == nil {
+		return repeat
+	}
+	return t.follow(t.ask(c))
+}
+
+// follow relays what an attempt has brought.
+func (t *trip) follow(o outcome) outcome {
+	switch o {
+	case answered:
+		t.relay()
+	case upgraded:
+		t.tunnel()
+	}
+	return o
+}
+
+// dial opens a connection within what is left of the time for all attempts.
+func (t *trip) dial(m *pool.Member) *pool.Conn {
+	began := time.Now()
+	limit := min(t.times.Connect, t.until.Sub(began))
+	if limit <= 0 {
+		return nil
+	}
+	t.ex.attempts++
+	c, err := m.Dial(limit)
+	t.ex.connected += time.Since(began)
+	t.ex.run.metrics.BackendConnect(err == nil)
+	if err != nil {
+		t.why = dialReason(err)
+		if m.Tell(began) {
+			t.ex.s.log.Warn("a backend was not reached", "ref", string(t.ex.ref[:]), "error", err)
+		}
+		return nil
+	}
+	return c
+}
+
+// ask sends the request on c and waits for the final head of the answer.
+func (t *trip) ask(c *pool.Conn) outcome {
+	t.conn, t.r, t.w, t.spoke, t.sendErr = c, 0, 0, false, nil
+	w := t.ex.watch
+	w.attach(c, t.times.FirstByte)
+	w.waiting(true)
+	t.sent = c.Written()
+	t.send()
+	if t.sendErr == nil && !t.buffered && !t.ex.expects {
+		t.startUpload()
+	}
+	// Also after an error of writing there may be an answer: a backend that
+	// refuses a body says so and stops reading.
+	o, err := t.await()
+	if err == nil {
+		return o
+	}
+	return t.lost(err)
+}
+
+// send writes head and held body, in one piece when they fit.
+func (t *trip) send() {
+	head := t.ex.appendRequest(t.ex.work.out[:0], t.conn.Backend())
+	rest := t.held
+	if len(head)+len(rest) <= cap(head) {
+		head, rest = append(head, rest...), nil
+	}
+	if _, t.sendErr = t.conn.Write(head); t.sendErr == nil && len(rest) > 0 {
+		_, t.sendErr = t.conn.Write(rest)
+	}
+}
+
+// lost decides what an attempt without an answer means.
+func (t *trip) lost(err error) outcome {
+	ex := t.ex
+	late := ex.watch.backendExpired()
+	t.stopUpload()
+	unsent := t.conn.Written() == t.sent
+	t.release(false)
+	malformed, isMalformed := err.(*http1.Error)
+	switch {
+	case ex.watch.cut():
+		ex.s.refuse(ex, http.StatusForbidden, tenancy.IPNotAllowed)
+	case ex.watch.aborted():
+		t.gone()
+	case t.up != nil && t.up.clientErr != nil:
+		t.clientFailed(t.up.clientErr)
+	case isMalformed:
+		ex.s.log.Debug("a backend's answer was refused", "ref", string(ex.ref[:]), "backend", ex.backend, "error", malformed)
+		t.refuse(tenancy.BackendProtocol)
+	case late:
+		t.refuse(tenancy.BackendTimeout)
+	case !t.spoke && t.mayRepeat(unsent):
+		t.why = tenancy.BackendProtocol
+		return repeat
+	default:
+		t.refuse(tenancy.BackendProtocol)
+	}
+	return settled
+}
+
+// mayRepeat reports whether sending the request again can do no harm: not one
+// byte of it has left, or doing it twice is the same as doing it once (RFC 9110
+// 9.2.2) and its body is still whole. A POST arrives at most once.
+func (t *trip) mayRepeat(unsent bool) bool {
+	if t.ex.status != 0 || t.told100 || !t.buffered && t.up != nil {
+		return false
+	}
+	return unsent || idempotent(t.ex.method)
+}
+
+func idempotent(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE":
+		return true
+	}
+	return false
+}
+
+// release lets go of the backend connection; keep says that the next request
+// may use it.
+func (t *trip) release(keep bool) {
+	if t.conn == nil {
+		return
+	}
+	w := t.ex.watch
+	w.waiting(false)
+	if w.detach() && keep {
+		t.conn.Keep()
+	} else {
+		t.conn.Close()
+	}
+	t.conn = nil
+}
+
+// refuse answers with the usual status of a reason.
+func (t *trip) refuse(r tenancy.Reason) { t.ex.s.refuse(t.ex, r.Status(), r) }
+
+// gone ends an exchange whose client has left.
+func (t *trip) gone() {
+	ex := t.ex
+	ex.reason = tenancy.ClientGone
+	if ex.status == 0 {
+		ex.status = tenancy.ClientGone.Status()
+	}
+	ex.down.abort()
+}
