@@ -31,9 +31,9 @@ type SetSpec struct {
 // AccessSpec is the access of one level as written.
 type AccessSpec struct {
 	Pos        conf.Pos
-	Allow      conf.List[EntrySpec] `conf:"allow" doc:"who is admitted; [] admits nobody" example:"[set:offices, 198.51.100.7]"`
+	Allow      conf.List[EntrySpec] `conf:"allow,one" doc:"who is admitted; [] admits nobody" example:"[set:offices, 198.51.100.7]"`
 	Except     conf.List[EntrySpec] `conf:"except" doc:"who is refused all the same" example:"[203.0.113.9]"`
-	Public     conf.At[string]      `conf:"public" doc:"admit everybody, for this reason; excludes allow" example:"marketing site"`
+	Public     conf.At[string]      `conf:"public,one" doc:"admit everybody, for this reason; excludes allow" example:"marketing site"`
 	Wide       conf.At[string]      `conf:"wide" doc:"why allow covers more than a /8, or more than a /20 of IPv6" example:"all of the carrier's customers"`
 	RefuseWith conf.At[string]      `conf:"refuse_with" enum:"403|404|handshake" default:"403" doc:"how whoever is not admitted is refused: by a page, by the page of a missing one, or as if the host were unknown" example:"handshake"`
 }
