@@ -165,13 +165,13 @@ func TestLinkedFoldersStopOpen(t *testing.T) {
 }
 
 func TestStateMayBeReachedByALink(t *testing.T) {
-	real := t.TempDir()
+	target := t.TempDir()
 	link := filepath.Join(t.TempDir(), "gatehouse")
-	if err := os.Symlink(real, link); err != nil {
+	if err := os.Symlink(target, link); err != nil {
 		t.Fatal(err)
 	}
 	put(t, open(t, link), "k", "v")
-	if _, err := os.Stat(filepath.Join(real, "blobs", "k~")); err != nil {
+	if _, err := os.Stat(filepath.Join(target, "blobs", "k~")); err != nil {
 		t.Error(err)
 	}
 }

@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"gatehouse/internal/store"
 )
@@ -311,10 +310,7 @@ func wantList(t *testing.T, s store.Store, prefix string, want []string) {
 		t.Errorf("List(%q): %v", prefix, err)
 		return
 	}
-	if len(got) == 0 {
-		got = nil
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("List(%q) (-want +got):\n%s", prefix, diff)
+	if !slices.Equal(got, want) {
+		t.Errorf("List(%q) = %q, want %q", prefix, got, want)
 	}
 }
