@@ -152,6 +152,7 @@ func TestDecodeFindings(t *testing.T) {
 		"map for text":           {v + "tenants: {a: {hosts: [], plain: {}}}\n", "t.yaml:2:33: \"plain\" is a map; expected text\n"},
 		"map for one or many":    {v + "tenants: {a: {hosts: [], groups: {}}}\n", "t.yaml:2:34: \"groups\" is a map; expected text or a list\n"},
 		"list for a short one":   {v + "listen: {https: [[]]}\n", "t.yaml:2:18: an item of \"https\" is a list; expected an address or a map\n"},
+		"word for a short list":  {v + "sets: {a: b, c: [{}]}\n", "t.yaml:2:11: \"a\" is \"b\"; expected a list or a map\nt.yaml:2:18: required key \"host\" is missing\n"},
 		"list for an item":       {v + "listen: {http: [[]]}\n", "t.yaml:2:17: an item of \"http\" is a list; expected an address\n"},
 		"list for a duration":    {v + "tenants: {a: {hosts: [], timeouts: {connect: []}}}\n", "t.yaml:2:46: \"connect\" is a list; expected a duration\n"},
 		"word for an entry":      {v + "tenants: {a: b}\n", "t.yaml:2:14: \"a\" is \"b\"; expected a map\n"},

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+
+	"gopkg.in/yaml.v3"
 )
 
 // kind is what a plan decodes.
@@ -136,6 +138,9 @@ func (d *Decoder) fill(p *plan, enum []string) {
 	default:
 		panic(fmt.Sprintf("conf: %v cannot be declared", t))
 	}
+	if p.kind == kindOneOrMany && fits(&yaml.Node{Kind: yaml.SequenceNode}, p.elem) {
+		panic(fmt.Sprintf("conf: %v: an item may be a list itself", t))
+	}
 	if enum != nil && p.elem == nil && p.enum == nil {
 		panic(fmt.Sprintf("conf: %v cannot have an enum", t))
 	}
@@ -161,8 +166,8 @@ func (d *Decoder) fillStruct(p *plan) {
 	if reflect.PointerTo(p.typ).Implements(checkerType) {
 		p.checks = append(p.checks, nil)
 	}
-	if p.short != nil && p.short.plan.declared() != nil {
-		panic(fmt.Sprintf("conf: %v: the short key %q is a map itself", p.typ, p.short.name))
+	if p.short != nil && fits(&yaml.Node{Kind: yaml.MappingNode}, p.short.plan) {
+		panic(fmt.Sprintf("conf: %v: the short key %q may be a map itself", p.typ, p.short.name))
 	}
 }
 

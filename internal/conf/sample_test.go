@@ -13,6 +13,7 @@ type sampleFile struct {
 	Until   At[Date]         `conf:"until" doc:"last day"`
 	Key     *Secret          `conf:"key" doc:"where the key is kept" example:"{env: KEY}"`
 	Tenants Map[*sampleSite] `conf:"tenants" doc:"each customer"`
+	Sets    Map[sampleSet]   `conf:"sets" doc:"lists with a name"`
 	Spare   *sampleCommon    `conf:"spare" doc:"used where nothing else is said"`
 	Later   Later            `conf:"fleet,backup"`
 }
@@ -26,6 +27,12 @@ type sampleListen struct {
 type sampleDoor struct {
 	Address At[samplePort] `conf:"address,required,short" doc:"what to bind" example:":443"`
 	Peers   List[string]   `conf:"peers" doc:"who may connect"`
+}
+
+// sampleSet may be written as the list of its entries.
+type sampleSet struct {
+	Owner   At[string]       `conf:"owner" doc:"whom to ask"`
+	Entries List[sampleHost] `conf:"entries,short" doc:"what is in it"`
 }
 
 type sampleSite struct {

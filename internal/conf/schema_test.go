@@ -97,7 +97,11 @@ func TestSchemaAgreesWithDecode(t *testing.T) {
 		v + "listen: {http: []}\n":             true,
 		v + "listen: {https: [':443']}\n":      true,
 		v + "listen: {https: [{address: ':443', peers: [1, 2.5, true, a]}]}\n": true,
-		v + "key: {file: f}\n":                  true,
+		v + "key: {file: f}\n": true,
+		v + "sets: {a: [], b: [c, {host: d}], e: {entries: [f], owner: g}}\n": true,
+		v + "sets: {a: b}\n":                    false,
+		v + "sets: {a: [{hots: b}]}\n":          false,
+		v + "sets: {a: [[]]}\n":                 false,
 		v + "tenants: {}\n":                     true,
 		site + "plain: a}}\n":                   true,
 		site + "plain: 12}}\n":                  true,
@@ -207,6 +211,12 @@ func TestBadDeclarations(t *testing.T) {
 		}{},
 		"enum of maps": &struct {
 			A inner `conf:"a" enum:"x"`
+		}{},
+		"list of lists": &struct {
+			A OneOrMany[List[string]] `conf:"a"`
+		}{},
+		"short choice": &struct {
+			A OneOrMany[inner] `conf:"a,short"`
 		}{},
 		"short map": &struct {
 			A inner `conf:"a,short"`
