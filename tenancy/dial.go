@@ -60,8 +60,7 @@ func (d *dialRules) ownListener(to netip.AddrPort) *Listener {
 		if l.host == addr {
 			return l
 		}
-		everywhere := !l.host.IsValid() || l.host.IsUnspecified()
-		if everywhere && (addr.IsLoopback() || d.machine != nil && d.machine(addr)) {
+		if l.everywhere() && (addr.IsLoopback() || d.machine != nil && d.machine(addr)) {
 			return l
 		}
 	}

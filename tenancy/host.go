@@ -47,6 +47,8 @@ type site struct {
 	paths    pathRules
 	profile  tlsconfig.Profile
 	timeouts Timeouts
+	hsts     string   // for hosts that are not served from the internal CA
+	hstsPos  conf.Pos // where a tenant says so; zero where none does
 }
 
 // Name returns the normalised name; of a wildcard "*.name".

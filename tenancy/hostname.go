@@ -152,8 +152,8 @@ func parseHost(text string) (string, error) {
 	case strings.Contains(name, ":"):
 		return "", fmt.Errorf("%q has a port; a host is served on every port that is listened on", text)
 	}
-	ascii, err := asciiName(name)
-	if err != nil {
+	ascii, ok := asciiName(name)
+	if !ok {
 		return "", fmt.Errorf("%q is not a host name; expected letters, digits and hyphens in labels of at most 63 characters", text)
 	}
 	if last := ascii[strings.LastIndexByte(ascii, '.')+1:]; strings.Trim(last, "0123456789") == "" {
@@ -167,19 +167,24 @@ func parseHost(text string) (string, error) {
 
 // asciiName brings a name to the form of NormalizeHost. Characters beyond
 // ASCII become what browsers send for them (RFC 5891 section 5).
-func asciiName(name string) (string, error) {
+func asciiName(name string) (ascii string, ok bool) {
 	if strings.ContainsFunc(name, func(c rune) bool { return c > 0x7f }) {
-		ascii, err := idna.Lookup.ToASCII(name)
+		converted, err := idna.Lookup.ToASCII(name)
 		if err != nil {
-			return "", err
+			return "", false
 		}
-		name = ascii
+		name = converted
 	}
 	host, ok := NormalizeHost(make([]byte, 0, HostBytesMax), []byte(name))
-	if !ok || name == "" {
-		return "", fmt.Errorf("%q is not a host name", name)
+	if !ok {
+		return "", false
 	}
-	return string(host), nil
+	for label := range strings.SplitSeq(string(host), ".") {
+		if label[0] == '-' || label[len(label)-1] == '-' {
+			return "", false
+		}
+	}
+	return string(host), true
 }
 
 func isAddress(name string) bool {

@@ -39,13 +39,15 @@ type Input struct {
 	ReadSecret func(conf.Secret) ([]byte, error)
 
 	// LastGood returns the text of a tenant file that was in force before the
-	// process started. It is asked only for tenants that Previous does not serve.
-	// Nil knows none.
+	// process started. It is asked only where what a file says cannot be served
+	// or is contested and Previous does not serve the tenant; several goroutines
+	// may ask at once. Nil knows none.
 	LastGood func(id string) ([]byte, bool)
 	Previous *Table // nil at start-up
 
-	Keys KeyMode
-	Now  time.Time // for certificates' dates
+	Keys  KeyMode
+	Cases CaseMode
+	Now   time.Time // for certificates' dates
 	// MachineAddrs reports whether an address is one of this machine's; nil knows
 	// the loopback ones alone.
 	MachineAddrs func(netip.Addr) bool
@@ -77,6 +79,15 @@ type KeyMode uint8
 const (
 	KeysRequired     KeyMode = iota // a fault
 	NoteIfUnreadable                // a note: whoever checks need not be root
+)
+
+// CaseMode says what a failing expect case does.
+type CaseMode uint8
+
+// The modes.
+const (
+	CasesBind CaseMode = iota // it refuses the new version of its tenant
+	CasesWarn                 // it warns: at start-up there is nothing to go on with instead
 )
 
 // Result is what a compilation has to say beside its Table.

@@ -110,12 +110,12 @@ type PathsSpec struct {
 // ExpectSpec is a request and the verdict that its author expects.
 type ExpectSpec struct {
 	Pos     conf.Pos
-	Get     conf.At[string] `conf:"get" doc:"URL of a GET request" example:"https://pa.acme.example/login"`
-	Post    conf.At[string] `conf:"post" doc:"URL of a POST request"`
-	Put     conf.At[string] `conf:"put" doc:"URL of a PUT request"`
-	Delete  conf.At[string] `conf:"delete" doc:"URL of a DELETE request"`
-	Head    conf.At[string] `conf:"head" doc:"URL of a HEAD request"`
-	Options conf.At[string] `conf:"options" doc:"URL of an OPTIONS request"`
+	Get     conf.At[string] `conf:"get,one" doc:"URL of a GET request" example:"https://pa.acme.example/login"`
+	Post    conf.At[string] `conf:"post,one" doc:"URL of a POST request"`
+	Put     conf.At[string] `conf:"put,one" doc:"URL of a PUT request"`
+	Delete  conf.At[string] `conf:"delete,one" doc:"URL of a DELETE request"`
+	Head    conf.At[string] `conf:"head,one" doc:"URL of a HEAD request"`
+	Options conf.At[string] `conf:"options,one" doc:"URL of an OPTIONS request"`
 	From    conf.At[string] `conf:"from,required" doc:"address of the client" example:"203.0.113.5"`
 	Is      conf.At[string] `conf:"is,required" doc:"forward, redirect, or refuse and the reason" example:"refuse ip_not_allowed"`
 	At      conf.At[string] `conf:"at" default:"no until has passed" doc:"when: a date, or a date and time with its zone" example:"2027-02-01T09:00 Europe/Riga"`
@@ -133,15 +133,8 @@ type ListenerSpec struct {
 // and how they say it. Exactly one key stands in it.
 type ClientIPSpec struct {
 	conf.Whole
-	ProxyProtocol conf.List[ipallow.EntrySpec] `conf:"proxy_protocol" doc:"peers that send a PROXY header, version 1 or 2; whoever else connects is closed" example:"[set:lb]"`
-	XForwardedFor conf.List[ipallow.EntrySpec] `conf:"x_forwarded_for" doc:"peers whose X-Forwarded-For is read from the right; whoever else connects is closed" example:"[set:lb]"`
-}
-
-// CheckConf demands exactly one way.
-func (s *ClientIPSpec) CheckConf(p conf.Pos, r *conf.Report) {
-	if s.ProxyProtocol.Set() == s.XForwardedFor.Set() {
-		r.Fault(p, "where clients connect directly, leave client_ip out", "client_ip says neither or both; expected one of proxy_protocol, x_forwarded_for")
-	}
+	ProxyProtocol conf.List[ipallow.EntrySpec] `conf:"proxy_protocol,one" doc:"peers that send a PROXY header, version 1 or 2; whoever else connects is closed" example:"[set:lb]"`
+	XForwardedFor conf.List[ipallow.EntrySpec] `conf:"x_forwarded_for,one" doc:"peers whose X-Forwarded-For is read from the right; whoever else connects is closed" example:"[set:lb]"`
 }
 
 // AccessSpec is the access of a level as written. It knows whether it was read

@@ -1,0 +1,204 @@
+package tenancy
+
+import (
+	"slices"
+	"strings"
+
+	"gatehouse/internal/conf"
+)
+
+// Two tenants may not claim the same host, a host may not lie inside another
+// tenant's wildcard that does not lend it, and two tenants may not use the same
+// backend unless both say so. Whoever runs the thing keeps it and the newcomer
+// is quarantined; where nobody runs it, nobody gets it.
+
+// rank says how good a tenant's claim is. Of two claims the lower one gives
+// way; of two equal ones both do.
+type rank uint8
+
+const (
+	rankNew    rank = 2 * (iota + 1) // nobody ran it
+	rankHeld                         // the tenant runs it, and its file changed
+	rankFixed                        // the tenant runs it, and its file did not change
+	rankInline rank = 1              // added for the main file: it has no quarantine
+)
+
+// hostRank ranks an entry's claim of a host.
+func (c *compilation) hostRank(e *entry, name string) rank {
+	e.lookForFormer(c.w)
+	held := e.former.version != nil &&
+		slices.ContainsFunc(e.former.version.hosts, func(h hostClaim) bool { return h.name == name })
+	return e.rank(held)
+}
+
+// backendRank ranks an entry's use of a backend.
+func (c *compilation) backendRank(e *entry, address string) rank {
+	e.lookForFormer(c.w)
+	held := e.old != nil && e.old.running.build != nil &&
+		slices.ContainsFunc(e.old.running.build.uses, func(u backendUse) bool { return u.address == address })
+	return e.rank(held)
+}
+
+func (e *entry) rank(held bool) rank {
+	r := rankNew
+	switch {
+	case held && (!e.freshChosen() || e.unchanged()):
+		r = rankFixed
+	case held:
+		r = rankHeld
+	}
+	if e.inline {
+		r += rankInline
+	}
+	return r
+}
+
+// holder is who claims a host.
+type holder struct {
+	e     *entry
+	claim hostClaim
+	weak  bool // it is claimed and not served
+}
+
+// resolve looks for claims that exclude each other and demotes who has to give
+// way. It reports whether anybody had to.
+func (c *compilation) resolve() bool {
+	losers := make(map[*entry]bool)
+	lose := func(e *entry, served bool, at conf.Pos, hint, format string, args ...any) {
+		if served && !e.stuck {
+			e.trouble.Fault(at, hint, format, args...)
+			losers[e] = true
+		}
+	}
+	c.resolveHosts(lose)
+	c.resolveBackends(lose)
+	for _, e := range c.entries {
+		if losers[e] {
+			c.demote(e)
+		}
+	}
+	return len(losers) > 0
+}
+
+// loseFunc records why an entry has to give way. Claims that are not served
+// give way to nobody and are not recorded.
+type loseFunc func(e *entry, served bool, at conf.Pos, hint, format string, args ...any)
+
+func (c *compilation) resolveHosts(lose loseFunc) {
+	holders := make(map[string]holder, 2*len(c.entries))
+	claim := func(h holder) {
+		other, taken := holders[h.claim.name]
+		switch {
+		case !taken:
+			holders[h.claim.name] = h
+		case other.e == h.e:
+		default:
+			holders[h.claim.name] = c.contest(other, h, lose)
+		}
+	}
+	for _, e := range c.entries {
+		if e.chosen.serves() {
+			for _, h := range e.chosen.version.hosts {
+				claim(holder{e, h, false})
+			}
+		}
+		for _, h := range e.claims() {
+			claim(holder{e, h, true})
+		}
+	}
+	for _, e := range c.entries {
+		if e.chosen.serves() {
+			for _, h := range e.chosen.version.hosts {
+				c.resolveWildcard(holder{e, h, false}, holders, lose)
+			}
+		}
+		for _, h := range e.claims() {
+			c.resolveWildcard(holder{e, h, true}, holders, lose)
+		}
+	}
+}
+
+// contest decides between two tenants that claim the same host, and returns
+// whose it is for the rest of the round.
+func (c *compilation) contest(first, second holder, lose loseFunc) holder {
+	name := first.claim.name
+	a, b := c.hostRank(first.e, name), c.hostRank(second.e, name)
+	if a <= b {
+		explainLoss(first, second, a == b, lose)
+	}
+	if b <= a {
+		explainLoss(second, first, a == b, lose)
+	}
+	if b > a {
+		return second
+	}
+	return first
+}
+
+func explainLoss(loser, winner holder, tie bool, lose loseFunc) {
+	hint := "remove it from one of the two; " + winner.e.id + " keeps serving it until then"
+	verb := "served"
+	if tie || winner.weak {
+		hint, verb = "remove it from one of the two; neither serves it until then", "claimed"
+	}
+	lose(loser.e, !loser.weak, loser.claim.pos, hint, "host %q is already %s by tenant %q (%s)",
+		loser.claim.name, verb, winner.e.id, winner.claim.pos)
+}
+
+// resolveWildcard looks whether an exact host lies inside the wildcard of a
+// tenant that does not lend it.
+func (c *compilation) resolveWildcard(exact holder, holders map[string]holder, lose loseFunc) {
+	_, parent, ok := strings.Cut(exact.claim.name, ".")
+	if !ok || exact.claim.name[0] == '*' {
+		return
+	}
+	wild, ok := holders["*."+parent]
+	if !ok || wild.e == exact.e || wild.e.lends(exact.claim.name) {
+		return
+	}
+	if c.hostRank(exact.e, exact.claim.name) > c.hostRank(wild.e, wild.claim.name) {
+		lose(wild.e, !wild.weak, wild.claim.pos, "add lends: ["+exact.claim.name+"]",
+			"%q covers the host %q, which tenant %q serves (%s)", wild.claim.name, exact.claim.name, exact.e.id, exact.claim.pos)
+		return
+	}
+	lose(exact.e, !exact.weak, exact.claim.pos, "its owner must say lends: ["+exact.claim.name+"]",
+		"host %q is inside %q of tenant %q (%s)", exact.claim.name, wild.claim.name, wild.e.id, wild.claim.pos)
+}
+
+func (c *compilation) resolveBackends(lose loseFunc) {
+	type holder struct {
+		e   *entry
+		use backendUse
+	}
+	holders := make(map[string]holder, len(c.entries))
+	for _, e := range c.entries {
+		if !e.chosen.serves() {
+			continue
+		}
+		for _, use := range e.chosen.build.uses {
+			other, taken := holders[use.address]
+			if !taken {
+				holders[use.address] = holder{e, use}
+				continue
+			}
+			if use.shared && other.use.shared {
+				continue
+			}
+			a, b := c.backendRank(other.e, use.address), c.backendRank(e, use.address)
+			if a <= b {
+				loseBackend(other.e, other.use, e, use, lose)
+			}
+			if b <= a {
+				loseBackend(e, use, other.e, other.use, lose)
+			}
+			if b > a {
+				holders[use.address] = holder{e, use}
+			}
+		}
+	}
+}
+
+func loseBackend(e *entry, mine backendUse, other *entry, theirs backendUse, lose loseFunc) {
+	lose(e, true, mine.pos, "if that is meant, both write {url: ..., shared: true}",
+		"backend %q is used by tenant %q as well (%s)", mine.address, other.id, theirs.pos)
+}

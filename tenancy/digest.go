@@ -1,0 +1,107 @@
+package tenancy
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"strings"
+)
+
+// digestTenant is equal for two compilations of a tenant that mean the same to
+// whoever connects. Positions, and the words of reasons, are left aside.
+func digestTenant(t *Tenant) [sha256.Size]byte {
+	d := digester{sha256.New()}
+	d.text(t.id)
+	d.levels(t.levels)
+	for _, c := range t.certificates {
+		sum := c.Digest()
+		d.Write(sum[:])
+	}
+	sites := make(map[*site]int)
+	for _, h := range t.hosts {
+		n, known := sites[h.site]
+		if !known {
+			n = len(sites)
+			sites[h.site] = n
+		}
+		d.text(h.name, h.source.String(), h.hsts)
+		d.numbers(int64(n))
+		if !known {
+			d.site(h.site)
+		}
+	}
+	return [sha256.Size]byte(d.Sum(nil))
+}
+
+// digester writes what is hashed so that no two sequences of values look
+// alike: each text has its length before it.
+type digester struct{ hash.Hash }
+
+func (d digester) text(texts ...string) {
+	for _, text := range texts {
+		d.numbers(int64(len(text)))
+		d.Write([]byte(text))
+	}
+}
+
+func (d digester) numbers(numbers ...int64) {
+	for _, n := range numbers {
+		var raw [8]byte
+		binary.BigEndian.PutUint64(raw[:], uint64(n))
+		d.Write(raw[:])
+	}
+}
+
+func (d digester) flags(flags ...bool) {
+	for _, f := range flags {
+		if f {
+			d.numbers(1)
+		} else {
+			d.numbers(0)
+		}
+	}
+}
+
+func (d digester) levels(levels []level) {
+	d.numbers(int64(len(levels)))
+	for i := range levels {
+		sum := levels[i].access.Digest()
+		d.Write(sum[:])
+		d.numbers(int64(levels[i].how))
+	}
+}
+
+func (d digester) site(s *site) {
+	d.levels(s.levels)
+	d.flags(s.paths.encodedSlash, s.paths.doubleSlash, s.paths.backslash, s.paths.protected)
+	d.numbers(int64(s.profile), int64(len(s.routes)))
+	d.timeouts(s.timeouts)
+	for _, r := range s.routes {
+		d.text(r.prefix, r.match, r.poolKey, strings.Join(r.pass, ","))
+		d.flags(r.fold)
+		d.levels(r.levels)
+		d.timeouts(r.timeouts)
+		d.numbers(r.buffer)
+		d.headers(r.headers)
+	}
+}
+
+func (d digester) timeouts(t Timeouts) {
+	d.numbers(int64(t.Connect), int64(t.Header), int64(t.FirstByte), int64(t.Idle), int64(t.KeepAlive), int64(t.UpgradeIdle))
+}
+
+func (d digester) headers(h *HeaderRules) {
+	if h == nil {
+		h = new(HeaderRules)
+	}
+	for _, fields := range [][]Field{h.RequestSet, h.ResponseSet} {
+		d.numbers(int64(len(fields)))
+		for _, f := range fields {
+			d.text(f.Name, f.Value)
+		}
+	}
+	for _, names := range [][]string{h.RequestRemove, h.ResponseRemove} {
+		d.numbers(int64(len(names)))
+		d.text(names...)
+	}
+}

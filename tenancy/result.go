@@ -1,0 +1,128 @@
+package tenancy
+
+import (
+	"fmt"
+	"slices"
+
+	"gatehouse/internal/conf"
+)
+
+// conclude keeps what the next compilation needs and says what this one came
+// to.
+func (c *compilation) conclude() *Result {
+	r := new(Result)
+	r.Report.Add(&c.main)
+	r.MainFaults = c.main.Faults()
+	records := make(map[string]*record, len(c.entries))
+	for _, e := range c.entries {
+		records[e.id] = &record{inline: e.inline, fresh: e.fresh, running: e.chosen, claims: e.claims(), judged: e.judged}
+		c.tell(r, e)
+	}
+	c.table.memory = newMemory(c.w, records)
+	c.compare(r)
+	return r
+}
+
+// tell adds what became of one tenant.
+func (c *compilation) tell(r *Result, e *entry) {
+	reports := []*conf.Report{e.fresh.build.report, &e.trouble}
+	if e.former.build != nil && e.former.build != e.fresh.build {
+		reports = append(reports, e.former.build.report)
+	}
+	if e.judged != nil {
+		reports = append(reports, e.judged)
+	}
+	for _, report := range reports {
+		r.Report.Add(report)
+	}
+	switch {
+	case e.inline:
+		r.MainFaults += e.fresh.build.report.Faults() + e.trouble.Faults()
+		if !e.fresh.serves() && e.fresh.build.report.Faults() == 0 {
+			r.MainFaults++ // reading the main file told why
+		}
+	case e.freshChosen():
+		if e.failed == 0 && (e.old == nil || e.old.running.version != e.fresh.version) {
+			if r.LastGood == nil {
+				r.LastGood = make(map[string][]byte)
+			}
+			r.LastGood[e.id] = e.fresh.version.text
+		}
+	default:
+		r.Quarantined = append(r.Quarantined, quarantine(e, reports))
+		c.tellBroken(r, e)
+	}
+}
+
+func quarantine(e *entry, reports []*conf.Report) Quarantine {
+	var all conf.Report
+	for _, report := range reports {
+		all.Add(report)
+	}
+	return Quarantine{Tenant: e.id, File: e.file, Served: e.chosen.serves(), Findings: all.Findings()}
+}
+
+// tellBroken blames the main file for a tenant whose own file did not change.
+func (c *compilation) tellBroken(r *Result, e *entry) {
+	if e.was == nil || e.chosen.serves() || c.w.same || !e.unchanged() {
+		return
+	}
+	r.Broken = append(r.Broken, e.id)
+	r.MainFaults++
+	r.Report.Fault(conf.Pos{File: c.w.in.MainFile}, "mend the main file, or "+e.file+" before it",
+		"tenant %q is served and its file %s did not change, but it does not compile with this main file", e.id, e.file)
+}
+
+// The force rule: a reload that takes away more than the larger of these is
+// rather a mistake.
+const (
+	removedFew     = 3
+	removedPercent = 5
+)
+
+// compare says how the table differs from Previous.
+func (c *compilation) compare(r *Result) {
+	before := c.previous
+	if before == nil {
+		for _, t := range c.table.tenants {
+			r.Added = append(r.Added, t.id)
+		}
+		return
+	}
+	for _, t := range c.table.tenants {
+		switch was := before.byID[t.id]; was {
+		case t:
+		case nil:
+			r.Added = append(r.Added, t.id)
+		default:
+			r.Changed = append(r.Changed, t.id)
+		}
+	}
+	for _, t := range before.tenants {
+		if c.table.byID[t.id] == nil {
+			r.Removed = append(r.Removed, t.id)
+		}
+	}
+	for id, old := range before.memory.records {
+		if c.table.memory.records[id] == nil && !old.inline {
+			r.Forget = append(r.Forget, id)
+		}
+	}
+	slices.Sort(r.Forget)
+	for _, pattern := range c.w.in.Unmatched {
+		if before.memory.matched[pattern] {
+			r.Emptied = append(r.Emptied, pattern)
+		}
+	}
+	r.Force = forceReason(r, len(before.tenants))
+}
+
+func forceReason(r *Result, before int) string {
+	if n := len(r.Removed); n > max(removedFew, before*removedPercent/100) {
+		return fmt.Sprintf("%d of %d tenants would be removed", n, before)
+	}
+	if len(r.Emptied) > 0 {
+		return fmt.Sprintf("include %q matched files and matches none now", r.Emptied[0])
+	}
+	return ""
+}

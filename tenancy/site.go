@@ -1,0 +1,258 @@
+package tenancy
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/conf"
+	"gatehouse/internal/pool"
+	"gatehouse/tlsconfig"
+)
+
+// routeDraft is a route on its way from what tenant and host write.
+type routeDraft struct {
+	prefix   string // as written first
+	pos      conf.Pos
+	match    string
+	folded   string       // match as it looks without regard to case
+	specs    []*RouteSpec // the wider first
+	exchange ExchangeSpec
+	backends conf.OneOrMany[pool.BackendSpec]
+	own      []level // of this route alone
+}
+
+// compileSite compiles what hosts that are written alike have in common.
+func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
+	settings := b.settings
+	checkSettings(&spec.SettingsSpec, b.report)
+	b.w.decoder.Merge(&settings, &spec.SettingsSpec)
+	s := &site{
+		levels:   b.hostLevels(t, spec),
+		paths:    settings.pathRules(),
+		profile:  settings.TLS.ProfileOr(b.w.in.TLS.Profile),
+		timeouts: settings.Timeouts.compile(),
+	}
+	b.compileHSTS(s, settings.TLS.HSTS)
+	backends := b.v.spec.Backends
+	if spec.Backends.Set() {
+		backends = spec.Backends
+	}
+	drafts := b.draftRoutes(&settings, backends, spec)
+	b.protect(s, t, drafts, &settings)
+	for _, d := range drafts {
+		s.routes = append(s.routes, b.compileRoute(t, d))
+	}
+	b.nest(s, t, drafts)
+	return s
+}
+
+// compileHSTS compiles the merged policy. What the main file says alone is
+// judged where that file is read.
+func (b *builder) compileHSTS(s *site, merged *tlsconfig.HSTSSpec) {
+	own := merged != nil && merged != b.w.in.TLS.HSTS
+	report := b.report
+	if !own {
+		report = new(conf.Report)
+	}
+	s.hsts = tlsconfig.CompileHSTS(merged, report).Header()
+	if own && merged.Pos.File == b.v.file {
+		s.hstsPos = merged.Pos
+	}
+}
+
+// draftRoutes gathers the routes of tenant and host by what they match, the
+// longest first. A host's own backends are the route "/".
+func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[pool.BackendSpec], host *HostSpec) []*routeDraft {
+	byMatch := make(map[string]*routeDraft)
+	if backends.Set() {
+		byMatch[""] = &routeDraft{prefix: "/", pos: backends.Pos, exchange: settings.ExchangeSpec, backends: backends}
+	}
+	for _, routes := range []conf.Map[RouteSpec]{b.v.spec.Routes, host.Routes} {
+		level := make(map[string]conf.Pos, len(routes))
+		for i := range routes {
+			e := &routes[i]
+			match, ok := b.readPrefix(e.Key, e.Pos, settings.pathRules())
+			if !ok {
+				continue
+			}
+			if at, twice := level[match]; twice {
+				b.report.Fault(e.Pos, "keep one of the two", "route %q owns the same paths as the one at %s", e.Key, at)
+				continue
+			}
+			level[match] = e.Pos
+			d := byMatch[match]
+			if d == nil {
+				d = &routeDraft{prefix: e.Key, pos: e.Pos, exchange: settings.ExchangeSpec, backends: backends}
+				byMatch[match] = d
+			}
+			d.match, d.folded, d.prefix, d.pos = match, foldedMatch(match), e.Key, e.Pos
+			b.mergeRoute(d, &e.V)
+		}
+	}
+	drafts := make([]*routeDraft, 0, len(byMatch))
+	for _, d := range byMatch {
+		drafts = append(drafts, d)
+	}
+	slices.SortFunc(drafts, func(a, c *routeDraft) int {
+		return cmp.Or(cmp.Compare(len(c.folded), len(a.folded)), cmp.Compare(a.match, c.match))
+	})
+	if len(drafts) == 0 {
+		b.report.Fault(b.v.spec.Pos, "add backends: [URL]", "host %q has neither backends nor routes", host.Host.V)
+	}
+	return drafts
+}
+
+// mergeRoute lays what one place says over what wider ones said.
+func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
+	checkExchange(&spec.ExchangeSpec, b.report)
+	checkRouteTimeouts(spec.Timeouts, b.report)
+	b.w.decoder.Merge(&d.exchange, &spec.ExchangeSpec)
+	if spec.Backends.Set() {
+		d.backends = spec.Backends
+	}
+	d.specs = append(d.specs, spec)
+}
+
+// readPrefix returns a prefix in the form in which paths are compared, without
+// its last slash.
+func (b *builder) readPrefix(prefix string, at conf.Pos, rules pathRules) (match string, ok bool) {
+	switch {
+	case !strings.HasPrefix(prefix, "/"):
+		b.report.Fault(at, "", "route %q does not begin with /; a route is a path prefix like %q", prefix, "/reports/")
+		return "", false
+	case strings.ContainsAny(prefix, "?#"):
+		b.report.Fault(at, "", "route %q has a query or fragment; a route is a path prefix like %q", prefix, "/reports/")
+		return "", false
+	case strings.Contains(prefix, "*"):
+		b.report.Fault(at, "", "route %q has a *; a prefix owns every path below it without one", prefix)
+		return "", false
+	}
+	if why := rules.ambiguity([]byte(prefix)); why != "" {
+		b.report.Fault(at, "", "route %q matches no path that is taken: %s", prefix, why)
+		return "", false
+	}
+	var buffer pathBuffer
+	form := comparable(&buffer, []byte(prefix), false)
+	if len(form) > prefixBytesMax {
+		b.report.Fault(at, "", "route %q is longer than %d bytes", prefix, prefixBytesMax)
+		return "", false
+	}
+	return strings.TrimSuffix(string(form), "/"), true
+}
+
+// protect compiles the access of routes, and holds a host that has any to what
+// that takes.
+func (b *builder) protect(s *site, t *Tenant, drafts []*routeDraft, settings *SettingsSpec) {
+	wider := t.levels[0].how
+	if len(s.levels) > 0 {
+		wider = s.levels[0].how
+	}
+	var first *AccessSpec
+	for _, d := range drafts {
+		for _, spec := range d.specs {
+			if spec.Access == nil {
+				continue
+			}
+			d.own = append(d.own, b.routeLevel(spec.Access, d.prefix, wider))
+			if first == nil {
+				first = spec.Access
+			}
+		}
+	}
+	if first == nil {
+		return
+	}
+	s.paths.protected = true
+	if settings.Paths != nil && len(settings.Paths.Allow.Items) > 0 {
+		b.report.Fault(first.Pos, "write paths: {allow: []} here, or give the route a host of its own",
+			"a route has access of its own, and paths.allow at %s is not empty; programs differ in how they read such paths", settings.Paths.Allow.Pos)
+	}
+	b.checkCase(drafts)
+	for _, d := range drafts {
+		if why := s.paths.ambiguity([]byte(d.prefix)); why != "" {
+			b.report.Fault(d.pos, "", "route %q matches no path that is taken: %s", d.prefix, why)
+		}
+	}
+}
+
+// checkCase refuses routes that differ in case only: protected ones match
+// without regard to it.
+func (b *builder) checkCase(drafts []*routeDraft) {
+	seen := make(map[string]*routeDraft, len(drafts))
+	for _, d := range drafts {
+		other := seen[d.folded]
+		if other == nil {
+			seen[d.folded] = d
+			continue
+		}
+		if len(d.own)+len(other.own) > 0 {
+			first, second := d, other
+			if first.pos.Compare(second.pos) > 0 {
+				first, second = second, first
+			}
+			b.report.Fault(second.pos, "", "route %q differs from %q at %s in case only, and a route with access matches any case", second.prefix, first.prefix, first.pos)
+		}
+	}
+}
+
+// foldedMatch is match as paths look to a protected route.
+func foldedMatch(match string) string {
+	var buffer pathBuffer
+	return string(comparable(&buffer, []byte(match), true))
+}
+
+// compileRoute compiles a route but for the levels of routes around it.
+func (b *builder) compileRoute(t *Tenant, d *routeDraft) *Route {
+	r := &Route{
+		prefix:   d.prefix,
+		match:    d.match,
+		fold:     len(d.own) > 0,
+		timeouts: d.exchange.Timeouts.compile(),
+		buffer:   d.exchange.requestBuffer(),
+		headers:  d.exchange.Headers.compile(),
+		pass:     d.exchange.passHeaders(),
+		index:    len(t.routes),
+		pos:      d.pos,
+	}
+	if r.fold {
+		r.match = d.folded
+	}
+	if d.backends.Set() {
+		r.backends = b.compileBackends(d.backends)
+	} else {
+		b.report.Fault(d.pos, "add backends: [URL]", "route %q has no backends, and neither has its tenant", d.prefix)
+	}
+	keys := make([]string, len(r.backends))
+	for i, backend := range r.backends {
+		keys[i] = backend.Key()
+	}
+	r.poolKey = strings.Join(keys, "\n")
+	t.routes = append(t.routes, r)
+	return r
+}
+
+// nest gives each route the levels of every route whose prefix contains its
+// own: those are all that a path of the route can lie below. Drafts and routes
+// are in the same order, the longest first.
+func (b *builder) nest(s *site, t *Tenant, drafts []*routeDraft) {
+	outermost := slices.Concat(t.levels[:1], s.levels)
+	for i, r := range s.routes {
+		for _, outer := range slices.Backward(drafts) {
+			if contains(outer.folded, drafts[i].folded) {
+				r.levels = append(r.levels, outer.own...)
+			}
+		}
+		for k := len(r.levels) - len(drafts[i].own); k < len(r.levels); k++ {
+			for _, wider := range slices.Concat(outermost, r.levels[:k]) {
+				b.checkNarrower(wider.access, r.levels[k].access)
+			}
+		}
+	}
+}
+
+// contains reports whether every path below inner is below outer.
+func contains(outer, inner string) bool {
+	rest, ok := strings.CutPrefix(inner, outer)
+	return ok && (rest == "" || rest[0] == '/')
+}

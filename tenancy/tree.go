@@ -1,0 +1,87 @@
+package tenancy
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/conf"
+)
+
+// ReadTree reads the tenant files that include names, by id. fsys is the folder
+// of the main file. Faults of the patterns go to r; a file that cannot be read,
+// or whose id another file has, is returned with its Err, because it costs its
+// own tenant alone. Hidden files are passed over, as shells do: editors keep
+// their locks and copies there. unmatched are the patterns that match no file.
+func ReadTree(fsys fs.FS, include conf.List[string], r *conf.Report) (files []TenantFile, unmatched []string) {
+	byPath := make(map[string]bool)
+	for _, item := range include.Items {
+		paths, ok := match(fsys, item, r)
+		if ok && len(paths) == 0 {
+			unmatched = append(unmatched, item.V)
+		}
+		for _, p := range paths {
+			byPath[p] = true
+		}
+	}
+	for p := range byPath {
+		f := TenantFile{ID: strings.TrimSuffix(path.Base(p), path.Ext(p)), Path: p}
+		f.Text, f.Err = readTenantFile(fsys, p)
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b TenantFile) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Path, b.Path))
+	})
+	return distinctIDs(files), unmatched
+}
+
+// match returns the files that a pattern names.
+func match(fsys fs.FS, pattern conf.At[string], r *conf.Report) (paths []string, ok bool) {
+	clean := path.Clean(pattern.V)
+	if path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") {
+		r.Fault(pattern.Pos, "", "include %q leads out of the main file's folder; tenant files are in it", pattern.V)
+		return nil, false
+	}
+	found, err := fs.Glob(fsys, clean)
+	if err != nil {
+		r.Fault(pattern.Pos, "", "include %q is not a pattern; write it like %q", pattern.V, "tenants/*.yaml")
+		return nil, false
+	}
+	for _, p := range found {
+		info, err := fs.Stat(fsys, p)
+		hidden := strings.HasPrefix(path.Base(p), ".")
+		if !hidden && (err != nil || !info.IsDir()) {
+			paths = append(paths, p)
+		}
+	}
+	return paths, true
+}
+
+// readTenantFile reads a file, no further than what the decoder takes.
+func readTenantFile(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, conf.MaxFileBytes+1))
+}
+
+// distinctIDs keeps one file of each id. Where several have it, none of them is
+// known to be the one that is meant.
+func distinctIDs(files []TenantFile) []TenantFile {
+	distinct := files[:0:0]
+	for i := range files {
+		last := len(distinct) - 1
+		if last < 0 || distinct[last].ID != files[i].ID {
+			distinct = append(distinct, files[i])
+			continue
+		}
+		distinct[last].Err = fmt.Errorf("%s is a file of the same tenant %q; expected one", files[i].Path, files[i].ID)
+	}
+	return distinct
+}
