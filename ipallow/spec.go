@@ -193,29 +193,25 @@ func (s *Sets) unknownHint(name string) string {
 }
 
 // CompileAccess compiles the access of one level. It returns nil when spec is.
+// That exactly one of allow and public is written is for the decoder to say;
+// with both, what is compiled is the list.
 func CompileAccess(spec *AccessSpec, sets *Sets, r *conf.Report) *Access {
 	if spec == nil {
 		return nil
 	}
 	c := &Access{
 		pos:        spec.Pos,
-		public:     spec.Public.Set(),
+		public:     spec.Public.Set() && !spec.Allow.Set(),
 		reason:     strings.TrimSpace(spec.Public.V),
 		allow:      sets.Compile(spec.Allow, r),
 		except:     sets.Compile(spec.Except, r),
 		refuseSet:  spec.RefuseWith.Set(),
 		refuseWith: refuseWords[spec.RefuseWith.V],
 	}
-	switch {
-	case c.public:
-		checkPublic(spec, c, r)
-	case !spec.Allow.Set():
-		r.Fault(spec.Pos, "write allow: [] to admit nobody", "access says nobody; expected allow, or public with its reason")
-	case spec.Wide.Set() && strings.TrimSpace(spec.Wide.V) == "":
-		r.Fault(spec.Wide.Pos, "", "wide is %q; expected the reason for which allow covers so much", spec.Wide.V)
-	case !spec.Wide.Set() && c.allow.wide():
-		r.Fault(spec.Allow.Pos, "if that is meant, add wide: REASON beside allow; to admit everybody, write public: REASON instead",
-			"allow covers more than a /8, or more than a /20 of IPv6; expected the networks of those who may come in")
+	if c.public {
+		checkPublic(spec, c.reason, r)
+	} else {
+		checkWide(spec, c.allow, r)
 	}
 	return c
 }
@@ -226,18 +222,23 @@ var refuseWords = map[string]RefuseWith{
 	RefuseHandshake.String(): RefuseHandshake,
 }
 
-func checkPublic(spec *AccessSpec, c *Access, r *conf.Report) {
-	if c.reason == "" {
+func checkPublic(spec *AccessSpec, reason string, r *conf.Report) {
+	if reason == "" {
 		r.Fault(spec.Public.Pos, "", "public is %q; expected the reason for which everybody is admitted", spec.Public.V)
-	}
-	if spec.Allow.Set() {
-		r.Fault(spec.Allow.Pos, "keep one of the two", "allow stands beside public at %s, which admits everybody; expected one of them", spec.Public.Pos)
 	}
 	if spec.Wide.Set() {
 		r.Fault(spec.Wide.Pos, "remove it", "wide stands beside public at %s; it belongs to allow", spec.Public.Pos)
 	}
-	// What follows must see one rule only.
-	c.allow = nil
+}
+
+func checkWide(spec *AccessSpec, allow *List, r *conf.Report) {
+	switch {
+	case spec.Wide.Set() && strings.TrimSpace(spec.Wide.V) == "":
+		r.Fault(spec.Wide.Pos, "", "wide is %q; expected the reason for which allow covers so much", spec.Wide.V)
+	case !spec.Wide.Set() && allow.wide():
+		r.Fault(spec.Allow.Pos, "if that is meant, add wide: REASON beside allow; to admit everybody, write public: REASON instead",
+			"allow covers more than a /8, or more than a /20 of IPv6; expected the networks of those who may come in")
+	}
 }
 
 // CheckNarrower records what inner's allow lists and outer's does not: whoever

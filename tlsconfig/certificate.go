@@ -1,6 +1,7 @@
 package tlsconfig
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -85,6 +86,18 @@ func (c *Certificate) Covers(host string) bool {
 		}
 	}
 	return false
+}
+
+// LoneLeaf returns who signed the leaf if nobody else stands in the chain. That
+// is fine where a root that clients have signed it, as in a company's own CA;
+// with a public CA the intermediate was forgotten, which some clients forgive
+// and SSL Labs does not.
+func (c *Certificate) LoneLeaf() (issuer string, lone bool) {
+	leaf := c.pair.Leaf
+	if len(c.pair.Certificate) > 1 || bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
+		return "", false
+	}
+	return leaf.Issuer.String(), true
 }
 
 // hostNames returns the usable DNS names of a certificate. A wildcard is one

@@ -126,6 +126,27 @@ func TestParsePairAtNoTime(t *testing.T) {
 	}
 }
 
+func TestLoneLeaf(t *testing.T) {
+	leaf := issue(middle(), ecdsaKey(), hosts("a.example"))
+	self := issue(nil, ecdsaKey(), func(c *x509.Certificate) {
+		c.Subject.CommonName = "a.example"
+		c.DNSNames = []string{"a.example"}
+	})
+	for _, test := range []struct {
+		name, issuer string
+		chain        []*issued
+	}{
+		{"leaf alone", "CN=Test Intermediate", []*issued{leaf}},
+		{"with its issuer", "", []*issued{leaf, middle()}},
+		{"self-signed", "", []*issued{self}},
+	} {
+		c := must(ParsePair("a", chainPEM(test.chain...), keyPEM(ecdsaKey()), noon))
+		if issuer, lone := c.LoneLeaf(); issuer != test.issuer || lone != (test.issuer != "") {
+			t.Errorf("%s: LoneLeaf = %q, %v, want %q", test.name, issuer, lone, test.issuer)
+		}
+	}
+}
+
 func TestFromTLSRefuses(t *testing.T) {
 	pair := *certificate(t, ecdsaKey(), "a.example").TLS()
 	pair.PrivateKey = nil

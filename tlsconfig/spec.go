@@ -19,9 +19,9 @@ type Spec struct {
 // the internal CA.
 type CertificateSpec struct {
 	conf.Whole
-	Cert     conf.At[string] `conf:"cert,one" doc:"PEM file with the certificate and after it the chain that signed it" example:"tls/acme.pem"`
+	Cert     conf.At[string] `conf:"cert" doc:"PEM file with the certificate and after it the chain that signed it" example:"tls/acme.pem"`
 	Key      *conf.Secret    `conf:"key" doc:"its private key, PEM, without a passphrase"`
-	Internal conf.At[bool]   `conf:"internal,one" doc:"issue certificates from the gateway's own CA" example:"true"`
+	Internal conf.At[bool]   `conf:"internal" doc:"issue certificates from the gateway's own CA" example:"true"`
 	Later    conf.Later      `conf:"acme"`
 }
 
