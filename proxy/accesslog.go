@@ -21,6 +21,10 @@ const (
 	// of the next tick: one write system call for about 200 lines.
 	accessWriteBytes = 64 << 10
 
+	// accessScratchMax is how many buffers for one line are kept: one for each
+	// core that makes a line at the same moment.
+	accessScratchMax = 64
+
 	// accessCloseTimeout is how long the last lines may take when the server
 	// goes down.
 	accessCloseTimeout = 2 * time.Second
@@ -35,7 +39,7 @@ type accessLog struct {
 	metrics *metrics.Set
 	query   LogQuery
 	client  LogClient
-	scratch sync.Pool     // of *[]byte, for one line each
+	scratch chan []byte   // free buffers, for one line each
 	wake    chan struct{} // holds one token
 	done    chan struct{} // closed when run has returned
 
@@ -53,7 +57,7 @@ func newAccessLog(o Options) *accessLog {
 		metrics: o.Metrics,
 		query:   o.LogQuery,
 		client:  o.LogClient,
-		scratch: sync.Pool{New: func() any { return new([]byte) }},
+		scratch: make(chan []byte, accessScratchMax),
 		wake:    make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}
@@ -64,10 +68,19 @@ func (l *accessLog) exchange(ex *exchange, now time.Time) {
 	if l == nil {
 		return
 	}
-	scratch := l.scratch.Get().(*[]byte)
-	*scratch = l.appendLine((*scratch)[:0], ex, now)
-	l.take(*scratch)
-	l.scratch.Put(scratch)
+	// The line is made outside of the lock, so that cores do not wait for each
+	// other's formatting.
+	var scratch []byte
+	select {
+	case scratch = <-l.scratch:
+	default:
+	}
+	scratch = l.appendLine(scratch[:0], ex, now)
+	l.take(scratch)
+	select {
+	case l.scratch <- scratch:
+	default:
+	}
 }
 
 // take appends a line to what waits, or drops it.

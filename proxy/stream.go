@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"gatehouse/internal/http1"
-	"gatehouse/tenancy"
 )
 
 // stream is one request of an HTTP/2 connection as an exchange sees it: the
