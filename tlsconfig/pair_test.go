@@ -126,6 +126,25 @@ func TestParsePairAtNoTime(t *testing.T) {
 	}
 }
 
+func TestNamesIn(t *testing.T) {
+	leaf := issue(middle(), ecdsaKey(), hosts("A.Example", "*.a.example", "x*.example"))
+	for _, test := range []struct {
+		name string
+		text []byte
+		want []string
+	}{
+		{"the leaf's", chainPEM(leaf, middle()), []string{"a.example", "*.a.example"}},
+		{"after a key", slices.Concat(keyPEM(ecdsaKey()), chainPEM(leaf)), []string{"a.example", "*.a.example"}},
+		{"no certificate", keyPEM(ecdsaKey()), nil},
+		{"broken certificate", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}}), nil},
+		{"nothing", nil, nil},
+	} {
+		if got := NamesIn(test.text); !slices.Equal(got, test.want) {
+			t.Errorf("%s: NamesIn = %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
 func TestLoneLeaf(t *testing.T) {
 	leaf := issue(middle(), ecdsaKey(), hosts("a.example"))
 	self := issue(nil, ecdsaKey(), func(c *x509.Certificate) {
