@@ -152,10 +152,11 @@ func TestProtocols(t *testing.T) {
 
 func TestConfigsAreShared(t *testing.T) {
 	p := newDoor().policies
-	if p.Config(Modern) != p.Config(Modern) || p.Config(Modern) == p.Config(Intermediate) {
+	modern, again := p.Config(Modern), p.Config(Modern)
+	if modern != again || modern == p.Config(Intermediate) {
 		t.Error("a profile has not one configuration of its own")
 	}
-	if p.Config(profileCount) != p.Config(Modern) {
+	if p.Config(profileCount) != modern {
 		t.Error("an unknown profile is not the strictest")
 	}
 }
