@@ -101,6 +101,9 @@ type Result struct {
 	// compiles under this main file; they count as faults of the main file.
 	Broken []string
 
+	// Expected counts the expect cases that stand in what is served.
+	Expected int
+
 	Added, Changed, Removed []string // ids of served tenants, against Previous
 	Quarantined             []Quarantine
 

@@ -35,6 +35,9 @@ func (c *compilation) tell(r *Result, e *entry) {
 	for _, report := range reports {
 		r.Report.Add(report)
 	}
+	if e.chosen.serves() {
+		r.Expected += len(e.chosen.build.cases)
+	}
 	switch {
 	case e.inline:
 		r.MainFaults += e.fresh.build.report.Faults() + e.trouble.Faults()
