@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gatehouse/internal/admin"
+	"gatehouse/internal/gateway"
+)
+
+func explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain URL --from IP",
+		Short: "Say what would happen to a request, gate by gate, and which line decides",
+		Long: "Judge a request by the very functions that judge traffic, from the files or,\n" +
+			"with --live, by the table of the running process. Nothing is sent anywhere.",
+		Example: "  gatehouse explain https://pa.acme.example/login --from 203.0.113.5\n" +
+			"  gatehouse explain https://pa.acme.example/admin --from 203.0.113.5 --assert 'refuse ip_not_allowed'",
+		Args: exactly(1, "one URL"),
+	}
+	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	flags := cmd.Flags()
+	from := flags.String("from", "", "address of the client (required)")
+	sni := flags.String("sni", "", "name in the handshake (default: the URL's host)")
+	method := flags.String("method", "GET", "method of the request")
+	live := flags.Bool("live", false, "ask the running process instead of the files")
+	assert := flags.String("assert", "", "exit with 1 unless the verdict is this one, such as forward or 'refuse ip_not_allowed'")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *from == "" {
+			return usagef("explain needs --from IP: who is allowed depends on it")
+		}
+		query := admin.ExplainQuery{URL: args[0], From: *from, SNI: *sni, Method: *method}
+		explanation, err := explain(cmd, *config, query, *live)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			err = printJSON(cmd.OutOrStdout(), explanation)
+		} else {
+			printExplanation(cmd.OutOrStdout(), query, explanation)
+		}
+		if err == nil && *assert != "" && *assert != explanation.Verdict {
+			fmt.Fprintf(cmd.ErrOrStderr(), "gatehouse: the verdict is %q, not %q\n", explanation.Verdict, *assert)
+			return notFine{}
+		}
+		return err
+	}
+	return cmd
+}
+
+func explain(cmd *cobra.Command, config string, query admin.ExplainQuery, live bool) (admin.Explanation, error) {
+	if !live {
+		return gateway.Explain(configPath(config), query)
+	}
+	socket, err := socketOf(config)
+	if err != nil {
+		return admin.Explanation{}, err
+	}
+	return admin.NewClient(socket).Explain(cmd.Context(), query)
+}
+
+func printExplanation(w io.Writer, q admin.ExplainQuery, e admin.Explanation) {
+	fmt.Fprintf(w, "%s %s from %s\n", q.Method, q.URL, q.From)
+	for _, s := range e.Steps {
+		line := fmt.Sprintf("  %-12s %-7s %s", s.Gate, s.Outcome, s.Text)
+		if s.Position != "" {
+			line += " (" + s.Position + ")"
+		}
+		fmt.Fprintln(w, line)
+	}
+	fmt.Fprintf(w, "verdict: %s%s\n", e.Verdict, consequence(e))
+}
+
+// consequence says what the client would see.
+func consequence(e admin.Explanation) string {
+	switch {
+	case e.Verdict == "forward":
+		return fmt.Sprintf(": tenant %s, route %s, to %s", e.Tenant, e.Route, strings.Join(e.Backends, " or "))
+	case e.Location != "":
+		return " to " + e.Location
+	case e.Status != 0:
+		return fmt.Sprintf(": the client is answered %d", e.Status)
+	}
+	return ": the client gets no answer over HTTP"
+}

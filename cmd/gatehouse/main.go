@@ -1,0 +1,91 @@
+// Command gatehouse is a TLS-terminating reverse proxy and tenant gateway.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // roots for images without any
+	_ "time/tzdata"                            // zones for images without any
+)
+
+// The exit codes of every command.
+const (
+	exitFine    = 0
+	exitNotFine = 1 // the thing that was asked about is not fine
+	exitUsage   = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run executes one command line and returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var said notFine
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.As(err, &said):
+		return exitNotFine // the command has said why
+	case errors.As(err, new(usageError)):
+		fmt.Fprintf(stderr, "gatehouse: %v\n    hint: gatehouse --help lists the commands, gatehouse COMMAND --help shows one\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "gatehouse: %v\n", err)
+	return exitNotFine
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "gatehouse",
+		Short:         "TLS-terminating reverse proxy and tenant gateway",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("there is no command %q", args[0])
+			}
+			return usagef("a command is missing")
+		},
+		Args: cobra.ArbitraryArgs,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(
+		runCommand(), demoCommand(), checkCommand(), explainCommand(), reloadCommand(),
+		statusCommand(), certsCommand(), schemaCommand(), versionCommand(),
+	)
+	return root
+}
+
+// notFine ends a command with exit code 1 after it has said everything itself.
+type notFine struct{}
+
+func (notFine) Error() string { return "not fine" }
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exactly wants n arguments and says what they are.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usagef("%s takes %s", cmd.CommandPath(), what)
+		}
+		return nil
+	}
+}

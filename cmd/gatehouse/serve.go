@@ -1,0 +1,32 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"gatehouse/internal/gateway"
+)
+
+func runCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Serve",
+		Long: "Serve the routing table. The files are read again on SIGHUP, when one changes, and\n" +
+			"on gatehouse reload. SIGTERM drains and exits with 0.",
+		Example: "  gatehouse run -c /etc/gatehouse/gatehouse.yaml",
+		Args:    exactly(0, "no arguments; the main file goes after -c"),
+	}
+	config := configFlag(cmd)
+	strict := cmd.Flags().Bool("strict", false, "do not start while a tenant's file is broken")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return gateway.Run(cmd.Context(), gateway.Options{
+			Config:  configPath(*config),
+			Strict:  *strict,
+			Version: version,
+			Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
+			Stdout:  cmd.OutOrStdout(),
+		})
+	}
+	return cmd
+}

@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"gatehouse/internal/conf"
+	"gatehouse/internal/store"
+	"gatehouse/internal/store/file"
+)
+
+const (
+	// sealKeyFile is the key that is made when `seal` names none. It lies beside
+	// what it seals, which is why status says that keys are not protected.
+	sealKeyFile = "seal.key"
+	socketFile  = "gatehouse.sock"
+
+	ticketKeysKey = "tickets/keys"
+	proofKey      = "seal/proof"
+)
+
+// state is the folder of what outlives the process, opened and locked.
+type state struct {
+	files      *file.Store
+	blobs      store.Store // sealed
+	protection string      // what status says about the keys
+}
+
+// openState opens the folder and takes its lock.
+func openState(ctx context.Context, dir string, seal *conf.Secret, base string, log *slog.Logger) (*state, error) {
+	files, err := file.Open(dir, log)
+	if err != nil {
+		return nil, fmt.Errorf("state %s: %w", dir, err)
+	}
+	s := &state{files: files, protection: "sealed"}
+	key, err := s.sealKey(seal, base, log)
+	if err == nil {
+		s.blobs, err = store.Seal(files, key)
+	}
+	if err == nil {
+		err = s.proveKey(ctx, log)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("state %s: %w", dir, err), files.Close())
+	}
+	return s, nil
+}
+
+// proveKey opens a blob that was sealed when the state was made. A wrong key
+// must end the start here: it would make everything else look absent.
+func (s *state) proveKey(ctx context.Context, log *slog.Logger) error {
+	_, err := store.ReadOrSetAside(ctx, s.blobs, log, proofKey)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return s.blobs.Put(ctx, proofKey, []byte("gatehouse\n"))
+	case errors.Is(err, store.ErrForeign):
+		return fmt.Errorf("it was sealed with another key than the one that `seal` names now; put the former key back, or move the folder away: %w", err)
+	}
+	return err
+}
+
+func (s *state) sealKey(seal *conf.Secret, base string, log *slog.Logger) ([]byte, error) {
+	if seal == nil {
+		s.protection = "not protected"
+		path := filepath.Join(s.files.Dir(), sealKeyFile)
+		key, created, err := store.LoadOrCreateKey(path)
+		if created {
+			log.Warn("made a key to seal the state with; it lies beside the state: name one under `seal` to protect the keys", "file", path)
+		}
+		return key, err
+	}
+	text, err := readSecret(seal, base)
+	if err != nil {
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	key, err := store.ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("seal %s: %w", seal, err)
+	}
+	return key, nil
+}
+
+// secretBytesMax bounds a secret: the largest is an RSA key with its chain.
+const secretBytesMax = 1 << 20
+
+// readSecret reads what a reference of the main file names. base is the main
+// file's folder.
+func readSecret(s *conf.Secret, base string) ([]byte, error) {
+	switch {
+	case s.Env.Set():
+		value, ok := os.LookupEnv(s.Env.V)
+		if !ok {
+			return nil, fmt.Errorf("the environment has no variable %s", s.Env.V)
+		}
+		return []byte(value), nil
+	case s.Credential.Set():
+		dir := os.Getenv("CREDENTIALS_DIRECTORY") // systemd.exec(5), LoadCredential=
+		if dir == "" || s.Credential.V != filepath.Base(s.Credential.V) {
+			return nil, fmt.Errorf("credential %q is not passed to the process; add LoadCredential=%s:FILE to the unit", s.Credential.V, s.Credential.V)
+		}
+		return readBounded(filepath.Join(dir, s.Credential.V))
+	}
+	return readBounded(within(base, s.File.V))
+}
+
+func readBounded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > secretBytesMax {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, secretBytesMax)
+	}
+	return os.ReadFile(path)
+}
+
+// within resolves a path of the main file, which may be relative to its folder.
+func within(base, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(base, path)
+}
+
+func (s *state) loadTicketKeys(ctx context.Context) ([]byte, error) {
+	keys, err := s.blobs.Get(ctx, ticketKeysKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return keys, err
+}
+
+func (s *state) saveTicketKeys(ctx context.Context, keys []byte) error {
+	return s.blobs.Put(ctx, ticketKeysKey, keys)
+}
+
+// socketPath returns where the command socket of a state folder is.
+func socketPath(dir string) string { return filepath.Join(dir, socketFile) }

@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"errors"
+	"time"
+
+	"gatehouse/internal/admin"
+	"gatehouse/tenancy"
+)
+
+// ready says whether the gateway takes traffic, and why not.
+func (g *gateway) ready() error {
+	if g.announced.Load() {
+		return errors.New("going down")
+	}
+	if !g.serving.Load() {
+		return errors.New("not accepting yet")
+	}
+	return nil
+}
+
+// status describes the gateway as it runs.
+func (g *gateway) status() admin.Status {
+	current := g.current.Load()
+	s := admin.Status{
+		Version: g.options.Version, Started: g.startedAt, Config: g.options.Config,
+		Generation: current.table.Generation(), Keys: g.state.protection,
+		Listeners: listenerStatus(current.table), Tenants: g.tenantStatus(current),
+		Certificates: g.presenter.status(time.Now()), Quarantined: quarantines(current.result),
+		LastReload: g.lastReload.Load(), Notes: g.restartNotes(current),
+	}
+	if err := g.ready(); err != nil {
+		s.NotReady = err.Error()
+	} else {
+		s.Ready = true
+	}
+	return s
+}
+
+func listenerStatus(t *tenancy.Table) []admin.ListenerStatus {
+	list := []admin.ListenerStatus{}
+	for _, l := range t.Listeners() {
+		kind := "https"
+		if l.Plain {
+			kind = "http"
+		}
+		list = append(list, admin.ListenerStatus{Address: l.Name, Kind: kind, ClientIP: l.Mode.String()})
+	}
+	return list
+}
+
+func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
+	quarantined := make(map[string]bool)
+	list := []admin.TenantStatus{}
+	for _, q := range l.result.Quarantined {
+		quarantined[q.Tenant] = true
+		if !q.Served {
+			list = append(list, admin.TenantStatus{ID: q.Tenant, File: q.File, State: "not served", Hosts: []string{}, Backends: []string{}})
+		}
+	}
+	stats := g.server.Stats()
+	for _, t := range l.table.Tenants() {
+		s := admin.TenantStatus{ID: t.ID(), File: t.File(), State: "served", Hosts: []string{}, Backends: backendsOf(t)}
+		if quarantined[t.ID()] {
+			s.State = "quarantined"
+		}
+		for _, h := range t.Hosts() {
+			s.Hosts = append(s.Hosts, h.Name())
+		}
+		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
+		list = append(list, s)
+	}
+	return list
+}
+
+// backendsOf lists the backends of all routes of a tenant, each once.
+func backendsOf(t *tenancy.Tenant) []string {
+	backends := []string{}
+	seen := make(map[string]bool)
+	for _, r := range t.Routes() {
+		for _, b := range r.Backends() {
+			if u := backendURL(b); !seen[u] {
+				seen[u] = true
+				backends = append(backends, u)
+			}
+		}
+	}
+	return backends
+}
