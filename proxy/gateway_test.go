@@ -119,12 +119,29 @@ func testCertificates(t testing.TB) (*tlsconfig.Index, *x509.CertPool) {
 // dial opens a TLS connection for a.example that speaks HTTP/1.1.
 func (g *gateway) dial(t testing.TB) *tls.Conn {
 	t.Helper()
-	c, err := tls.Dial("tcp", g.addr, &tls.Config{ServerName: "a.example", RootCAs: g.roots, NextProtos: []string{"http/1.1"}})
+	raw, err := net.Dial("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { raw.Close() })
+	c := tls.Client(&endSeer{TCPConn: raw.(*net.TCPConn)}, &tls.Config{ServerName: "a.example", RootCAs: g.roots, NextProtos: []string{"http/1.1"}})
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
 	return c
+}
+
+// endSeer notes whether the socket's stream has ended: crypto/tls reports a FIN
+// without a close_notify as an end in order.
+type endSeer struct {
+	*net.TCPConn
+	ended bool
+}
+
+func (e *endSeer) Read(p []byte) (int, error) {
+	n, err := e.TCPConn.Read(p)
+	e.ended = e.ended || err != nil
+	return n, err
 }
 
 // testLog shows the log of a test that goes wrong.

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -18,6 +19,17 @@ type Conn struct {
 	raw    *rawConn // below TLS
 	reused bool
 	since  time.Time // when it became idle
+}
+
+// Read reads from the backend. io.EOF is an end in order; a stream over TLS that
+// ends without a close_notify was cut, by whomever, and is reported as
+// io.ErrUnexpectedEOF (RFC 8446 6.1; crypto/tls says io.EOF to both).
+func (c *Conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err == io.EOF && c.raw.ended && c.member.backend.tls {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // Reused reports whether the connection has carried a request before.
@@ -79,7 +91,8 @@ func (c *Conn) quiet() bool { return c.raw.quiet() }
 // that TLS can be asked what it holds.
 type rawConn struct {
 	*net.TCPConn
-	pretendEmpty bool         // set and read by the one goroutine that uses the connection
+	pretendEmpty bool         // set and read by the one goroutine that reads
+	ended        bool         // the socket's stream has ended
 	written      atomic.Int64 // bytes that the kernel has taken
 	control      syscall.RawConn
 	poll         func(fd uintptr) // made once: a closure for each call would be an allocation
@@ -102,7 +115,11 @@ func (r *rawConn) Read(p []byte) (int, error) {
 	if r.pretendEmpty {
 		return 0, errEmpty
 	}
-	return r.TCPConn.Read(p)
+	n, err := r.TCPConn.Read(p)
+	if err == io.EOF {
+		r.ended = true
+	}
+	return n, err
 }
 
 // Write writes to the socket.

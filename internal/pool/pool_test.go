@@ -382,6 +382,38 @@ func TestKeepLooksInsideTLS(t *testing.T) {
 	}
 }
 
+// crypto/tls does not tell an end in order from a cut; a body that ends with its
+// connection depends on it.
+func TestEndOverTLS(t *testing.T) {
+	ca, cert := authority(t, "app.internal")
+	for name, c := range map[string]struct {
+		end  func(*tls.Conn)
+		want error
+	}{
+		"close_notify": {func(c *tls.Conn) { c.Close() }, io.EOF},
+		"FIN alone":    {func(c *tls.Conn) { c.NetConn().Close() }, io.ErrUnexpectedEOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, conns := listen(t)
+			go func() {
+				server := tls.Server(<-conns, &tls.Config{Certificates: []tls.Certificate{cert}})
+				if server.Handshake() == nil {
+					io.WriteString(server, "x")
+				}
+				c.end(server)
+			}()
+			conn := dial(t, member(t, Options{}, BackendSpec{URL: at("https://" + l.Addr().String()), ServerName: at("app.internal"), CA: at("ca.pem")}, ca))
+			defer conn.Close()
+			if _, err := conn.Read(make([]byte, 8)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := conn.Read(make([]byte, 8)); err != c.want {
+				t.Errorf("Read: %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
 // Backends resume sessions, so that a fresh connection is cheap.
 func TestSessionsResume(t *testing.T) {
 	ca, cert := authority(t, "app.internal")
