@@ -124,6 +124,9 @@ func (n *nginx) requests(t *testing.T) []seen {
 	return out
 }
 
+// messageMax bounds a WebSocket message on both sides; the library's own bound is 32 KiB.
+const messageMax = 1 << 20
+
 // echo is a backend that answers WebSocket messages with themselves, and other requests with its name.
 func echo(t *testing.T, name string) *httptest.Server {
 	t.Helper()
@@ -138,6 +141,7 @@ func echo(t *testing.T, name string) *httptest.Server {
 			return
 		}
 		defer c.CloseNow()
+		c.SetReadLimit(messageMax)
 		for {
 			kind, text, err := c.Read(r.Context())
 			if err != nil || c.Write(r.Context(), kind, text) != nil {

@@ -230,7 +230,7 @@ func (w *world) tryBalancer(t *testing.T) {
 	} {
 		raw, err := dialer(try.from).Dial("tcp", fmt.Sprintf("127.0.0.1:%d", try.port))
 		if err != nil {
-			t.Fatal(err)
+			continue // closed before connect returned, which is as good
 		}
 		fmt.Fprintf(raw, "PROXY TCP4 127.0.0.3 127.0.0.1 40000 %d\r\n", try.port)
 		if _, err := w.secure(t, raw, "globex.example"); err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,9 +231,13 @@ func TestMainFileTypo(t *testing.T) {
 	w.start(t)
 	c := w.client(t, clientOfAcme)
 	get(t, c, w.url("acme.example", "/"), 200)
-	w.write(t, "gatehouse.yaml", "version: 1\nlissten: {}\n")
+	main, err := os.ReadFile(w.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "gatehouse.yaml", strings.Replace(string(main), "shutdown:", "shutdwon:", 1))
 	got := w.gatehouse(t, "reload")
-	if got.code != 1 || !strings.Contains(got.stdout+got.stderr, "gatehouse.yaml:2:1") {
+	if got.code != 1 || !strings.Contains(got.stdout+got.stderr, "gatehouse.yaml:11:1") {
 		t.Errorf("reload of a wrong main file = %d, want 1 with its position:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	get(t, c, w.url("acme.example", "/"), 200)

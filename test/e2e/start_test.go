@@ -27,12 +27,12 @@ func TestKeyMismatch(t *testing.T) {
 	w.useFile(t, "acme.example")
 	_, other := issue(t, nil, nil)
 	w.write(t, "tls/key.pem", pemOf("PRIVATE KEY", pkcs8(t, other)))
-	w.launch(t).refused("tls/key.pem")
+	w.launch(t).refused("gatehouse.yaml", "tls/cert.pem", "match")
 
 	if err := os.Remove(filepath.Join(w.dir, "tls/key.pem")); err != nil {
 		t.Fatal(err)
 	}
-	w.launch(t).refused("tls/key.pem")
+	w.launch(t).refused("gatehouse.yaml", "tls/key.pem")
 }
 
 // TestTenantKeyMismatch: the same in a tenant's file costs that tenant alone.

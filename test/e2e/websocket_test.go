@@ -68,7 +68,7 @@ func TestWebSocket(t *testing.T) {
 	w.write(t, "tenants/acme.yaml", acmeText(echo(t, "acme").URL))
 	w.start(t)
 	s := w.webSocket(t, "acme.example", func() (*tls.Conn, error) { return w.dial(t, clientOfAcme, "acme.example") })
-	s.SetReadLimit(1 << 20)
+	s.SetReadLimit(messageMax)
 	s.says(t, "hello")
 	large := make([]byte, 300_000)
 	for i := range large {
