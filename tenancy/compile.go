@@ -3,6 +3,7 @@ package tenancy
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"path"
 	"runtime"
 	"slices"
@@ -97,10 +98,15 @@ func (c *compilation) read(e *entry) {
 	}
 }
 
-// unreadable stands for a file that cannot be read.
+// unreadable stands for a file that cannot be read, or that is one of two.
 func unreadable(e *entry) *version {
 	v := &version{id: e.id, file: e.file, dir: path.Dir(e.source.Path), unread: true, spec: new(TenantSpec), report: new(conf.Report)}
-	v.report.Fault(conf.Pos{File: e.file}, "", "the file cannot be read: %v", plainError(e.source.Err))
+	at := conf.Pos{File: e.file, Line: 1, Col: 1}
+	if twin := new(twinError); errors.As(e.source.Err, &twin) {
+		v.report.Fault(at, "remove one of the two", "%v", twin)
+		return v
+	}
+	v.report.Fault(at, "", "the file cannot be read: %v", plainError(e.source.Err))
 	return v
 }
 

@@ -226,7 +226,7 @@ func (t *Table) judgeCases(id string, cases []expectCase, say func(p conf.Pos, h
 		}
 		if got := c.differs(t.Judge(c.question, nil)); got != "" {
 			hint := fmt.Sprintf("gatehouse explain %s --from %s shows each gate", c.url, c.question.From)
-			say(c.pos, hint, "%s %s from %s is %s; expected %s", c.question.Method, c.url, c.question.From, got, c.expected())
+			say(c.pos, hint, "%s %s from %s: %s; expected %s", c.question.Method, c.url, c.question.From, got, c.expected())
 			failed++
 		}
 	}

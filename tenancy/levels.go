@@ -43,7 +43,7 @@ func (b *builder) checkHandshake(levels []level) {
 		return
 	}
 	for _, l := range levels {
-		if l.how == ipallow.RefuseHandshake {
+		if _, written := l.access.RefuseWith(); written && l.how == ipallow.RefuseHandshake {
 			b.report.Fault(l.access.Pos(), "write refuse_with: 404",
 				"%s refuses with handshake, but listener %q knows its clients only by each request", l.name, b.w.perRequest.Name)
 		}

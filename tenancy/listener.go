@@ -109,7 +109,7 @@ func (l *Listener) readClientIP(spec *ClientIPSpec, sets *ipallow.Sets, r *conf.
 		peers, l.Mode = spec.XForwardedFor, clientip.XForwardedFor
 	}
 	l.Trust = sets.Compile(peers, r)
-	if l.Trust.Empty() {
+	if peers.Set() && l.Trust.Empty() {
 		r.Fault(peers.Pos, "", "%s of listener %q names no peer, so every connection would be closed; expected the load balancers' addresses", l.Mode, l.Name)
 	}
 	for m := range l.Trust.Entries() {

@@ -20,26 +20,29 @@ func didYouMean(word string, candidates []string) string {
 // product of their lengths, and what is named here is shorter.
 const suggestBytesMax = 64
 
-// editDistance counts the letters to insert, delete or replace (Levenshtein).
+// editDistance counts the letters to insert, delete, replace or swap with their
+// neighbour (optimal string alignment).
 func editDistance(a, b string) int {
 	if len(a) > suggestBytesMax || len(b) > suggestBytesMax {
 		return suggestBytesMax
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, diagonal+1, row[j]+1)
+			row[j+1] = min(row[j]+1, last[j+1]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

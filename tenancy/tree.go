@@ -71,6 +71,14 @@ func readTenantFile(fsys fs.FS, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, conf.MaxFileBytes+1))
 }
 
+// twinError says that another file has the same id.
+type twinError struct{ path, id string }
+
+// Error returns the text of the finding.
+func (e *twinError) Error() string {
+	return fmt.Sprintf("%s is a file of the same tenant %q; expected one", e.path, e.id)
+}
+
 // distinctIDs keeps one file of each id. Where several have it, none of them is
 // known to be the one that is meant.
 func distinctIDs(files []TenantFile) []TenantFile {
@@ -81,7 +89,7 @@ func distinctIDs(files []TenantFile) []TenantFile {
 			distinct = append(distinct, files[i])
 			continue
 		}
-		distinct[last].Err = fmt.Errorf("%s is a file of the same tenant %q; expected one", files[i].Path, files[i].ID)
+		distinct[last].Err = &twinError{files[i].Path, files[i].ID}
 	}
 	return distinct
 }
