@@ -25,6 +25,8 @@ type conn struct {
 	// peer is filled step by step until settled is set, and then only read.
 	peer    peer
 	settled atomic.Bool
+	// admitted: the host of the handshake admits the client.
+	admitted atomic.Bool
 	// draining: the tenant has left the table, and no further request is to
 	// come. served: at least one has come.
 	draining atomic.Bool

@@ -34,18 +34,19 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 // configFor answers a ClientHello with the TLS policy of the host that it
 // names, or with the refusing one. An error here would send internal_error.
 func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	c := hello.Conn.(*conn)
+	c, now := hello.Conn.(*conn), s.clock.seconds()
 	v := s.snapshot().table.Connect(&tenancy.Hello{
 		Client:   c.peer.client,
 		Listener: c.peer.listener,
 		SNI:      hello.ServerName,
-		Now:      s.clock.seconds(),
+		Now:      now,
 	}, nil)
 	if v.Action != tenancy.Forward {
 		c.refusal = v.Reason
 		return s.policies.Refusing(), nil
 	}
 	c.peer.settle(v.Host, hello.ServerName)
+	c.admitted.Store(v.Host.Admits(c.peer.client, now))
 	c.certificate = s.certificates.Load().Find(c.peer.tenantID, c.peer.sni, hello)
 	if c.certificate == nil {
 		c.refusal = tenancy.NoCertificate

@@ -8,16 +8,20 @@ import (
 )
 
 // judge asks the table in use about a request whose method, authority, path and
-// client are known, fills in snap, verdict and run, and puts the request on the
-// books, so that a change of the table can end it. It is called at most once
-// for an exchange.
+// client are known, fills in snap, verdict and run, and puts a request that may
+// go on on the books, so that a change of the table can end it. It is called at
+// most once for an exchange.
 func (s *Server) judge(ex *exchange) {
 	on := judged{client: ex.client, method: ex.method, authority: ex.authority, path: ex.path}
 	for {
 		snap := s.snapshot()
 		q := on.question(ex.peer, s.clock.seconds())
 		ex.snap, ex.verdict = snap, snap.table.Request(&q, nil)
-		ex.watch.begin(on)
+		if ex.verdict.Action == tenancy.Forward {
+			ex.watch.begin(on)
+		} else {
+			ex.watch.end()
+		}
 		// A reload stores its table first and then looks at what is on the
 		// books: either it has seen this request, or its table is seen here.
 		if s.snapshot() == snap {

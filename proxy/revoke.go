@@ -12,9 +12,8 @@ import (
 // admit. The block list is asked for all. The caller holds applying, and has
 // stored snap before: whatever is judged by an older table meanwhile looks at
 // the current one afterwards (see judge and settle).
-func (s *Server) judgeOpen(snap *snapshot, changed func(tenantID string) bool) {
-	now := time.Now().Unix()
-	cut := 0
+func (s *Server) judgeOpen(snap *snapshot, changed func(tenantID string) bool, at time.Time) {
+	now, cut := at.Unix(), 0
 	s.registry.each(func(w *watch) {
 		if w.conn.settled.Load() && s.judgeWatch(snap, w, now, changed(w.conn.peer.tenantID)) {
 			cut++
@@ -35,7 +34,7 @@ func (s *Server) judgeWatch(snap *snapshot, w *watch, now int64, changed bool) (
 	}
 	switch {
 	case !c.peer.perRequest() && snap.table.Blocks(c.peer.client, now),
-		!c.peer.perRequest() && own && changed && !hostAdmits(snap.table, c, now):
+		!c.peer.perRequest() && own && changed && !c.admits(snap.table, now):
 		w.cutAll()
 		cut = true
 	case changed, c.peer.perRequest():
@@ -61,11 +60,17 @@ func (s *Server) followTenant(snap *snapshot, c *conn) {
 	c.undrain()
 }
 
-// hostAdmits reports whether the host of the handshake admits the client; one
-// that is not the tenant's any more has no say.
-func hostAdmits(t *tenancy.Table, c *conn, now int64) bool {
+// admits reports whether the connection may stay as far as the host of its
+// handshake is asked. A client that was never admitted may: it gets a refusal
+// for each request. One that was, and is not any more, may not.
+func (c *conn) admits(t *tenancy.Table, now int64) bool {
 	host := t.Lookup(c.peer.sni)
-	return host == nil || host.Tenant().ID() != c.peer.tenantID || host.Admits(c.peer.client, now)
+	if host == nil || host.Tenant().ID() != c.peer.tenantID {
+		return true // it drains
+	}
+	is := host.Admits(c.peer.client, now)
+	was := c.admitted.Swap(is)
+	return is || !was
 }
 
 // judgeRequest judges the request in progress, if there is one, and cuts it if
@@ -121,7 +126,7 @@ func (s *Server) sweepUntil() {
 		return
 	}
 	now := time.Now()
-	s.judgeOpen(snap, func(string) bool { return true })
+	s.judgeOpen(snap, func(string) bool { return true }, now)
 	s.noteUntil(snap.table, now)
 }
 

@@ -33,10 +33,11 @@ func (s *Server) Apply(t *tenancy.Table) {
 	next := s.newSnapshot(t, old)
 	s.current.Store(next)
 	s.retire(old, next)
+	now := time.Now()
 	s.judgeOpen(next, func(tenantID string) bool {
 		return old == nil || old.table.Tenant(tenantID) != t.Tenant(tenantID)
-	})
-	s.noteUntil(t, time.Now())
+	}, now)
+	s.noteUntil(t, now)
 }
 
 func (s *Server) newSnapshot(t *tenancy.Table, old *snapshot) *snapshot {
