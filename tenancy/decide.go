@@ -49,10 +49,10 @@ func (t *Table) Connect(q *Hello, tr *Trace) Verdict {
 		h = t.find(host)
 	}
 	if h == nil {
-		tr.unknown(t, gateSNI, q.SNI)
+		tr.sni(t, q, h)
 		return Verdict{Reason: UnknownHost}
 	}
-	tr.host(gateSNI, q.SNI, h)
+	tr.sni(t, q, h)
 	if !q.Listener.perRequest() {
 		if l := h.hidden(q.Client, q.Now, false); l != nil {
 			tr.level(l, q.Client, q.Now)
@@ -90,7 +90,7 @@ func (t *Table) Request(q *Request, tr *Trace) Verdict {
 		tr.level(l, q.Client, q.Now)
 		return Verdict{Reason: IPNotAllowed, Status: statusMisdirected, Tenant: h.tenant}
 	}
-	tr.host(gateAuthority, string(q.Authority), h)
+	tr.authority(t, q, h)
 	tr.levels(h.tenant.levels, q.Client, q.Now)
 	if l := admits(h.tenant.levels, q.Client, q.Now); l != nil {
 		return l.refusal(h)
@@ -101,7 +101,7 @@ func (t *Table) Request(q *Request, tr *Trace) Verdict {
 // route judges the path of a request whose authority is h.
 func (h *Host) route(q *Request, tr *Trace) Verdict {
 	if why := h.site.paths.ambiguity(q.Path); why != "" {
-		tr.refuse(gatePath, h.pos, why)
+		tr.ambiguous(h, why)
 		return Verdict{Reason: AmbiguousPath, Status: statusBadRequest, Tenant: h.tenant, Host: h}
 	}
 	tr.pass(gatePath, noPos, "one way to read it")
@@ -130,10 +130,10 @@ func (t *Table) Plain(q *Request, tr *Trace) Verdict {
 	}
 	h := t.find(host)
 	if h == nil {
-		tr.unknown(t, gateAuthority, string(q.Authority))
+		tr.authority(t, q, h)
 		return refused(UnknownHost)
 	}
-	tr.host(gateAuthority, string(q.Authority), h)
+	tr.authority(t, q, h)
 	if l := h.hidden(q.Client, q.Now, true); l != nil {
 		tr.level(l, q.Client, q.Now)
 		return Verdict{Reason: IPNotAllowed, Status: statusNotFound, Tenant: h.tenant}

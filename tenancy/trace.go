@@ -76,24 +76,30 @@ func (t *Trace) block(table *Table, client netip.Addr, now int64) {
 	t.pass(gateBlock, noPos, fmt.Sprintf("no entry of block covers %s", client))
 }
 
-// host says whose host a name is.
-func (t *Trace) host(gate, name string, h *Host) {
-	if t == nil {
-		return
+// sni says whose host the handshake asks for; h is nil for nobody's.
+func (t *Trace) sni(table *Table, q *Hello, h *Host) {
+	if t != nil {
+		t.name(table, gateSNI, q.SNI, h)
 	}
-	text := fmt.Sprintf("%q is a host of tenant %q", name, h.tenant.id)
-	if h.wildcard {
-		text = fmt.Sprintf("%q is covered by %q of tenant %q", name, h.name, h.tenant.id)
-	}
-	t.pass(gate, h.pos, text)
 }
 
-// unknown says why a name is no host.
-func (t *Trace) unknown(table *Table, gate, name string) {
-	if t == nil {
-		return
+// authority says whose host the request asks for; h is nil for nobody's.
+func (t *Trace) authority(table *Table, q *Request, h *Host) {
+	if t != nil {
+		t.name(table, gateAuthority, string(q.Authority), h)
 	}
-	if name == "" {
+}
+
+// name says whose host a name is, or why it is nobody's.
+func (t *Trace) name(table *Table, gate, name string, h *Host) {
+	switch {
+	case h != nil && h.wildcard:
+		t.pass(gate, h.pos, fmt.Sprintf("%q is covered by %q of tenant %q", name, h.name, h.tenant.id))
+		return
+	case h != nil:
+		t.pass(gate, h.pos, fmt.Sprintf("%q is a host of tenant %q", name, h.tenant.id))
+		return
+	case name == "":
 		t.refuse(gate, noPos, "no name was sent")
 		return
 	}
@@ -112,11 +118,17 @@ func (t *Trace) misdirected(table *Table, q *Request, h *Host) {
 	name := string(q.Authority)
 	switch {
 	case h == nil:
-		t.unknown(table, gateAuthority, name)
+		t.name(table, gateAuthority, name, nil)
 	case h.tenant.id != q.SNI.TenantID:
 		t.refuse(gateAuthority, h.pos, fmt.Sprintf("%q is a host of tenant %q, the SNI is one of tenant %q", name, h.tenant.id, q.SNI.TenantID))
 	default:
 		t.refuse(gateAuthority, h.pos, fmt.Sprintf("%q has the TLS profile %s, the SNI %s", name, h.Profile(), q.SNI.Profile))
+	}
+}
+
+func (t *Trace) ambiguous(h *Host, why string) {
+	if t != nil {
+		t.refuse(gatePath, h.pos, "programs differ in how they read the path: "+why)
 	}
 }
 
@@ -159,7 +171,7 @@ func (t *Trace) level(l *level, client netip.Addr, now int64) {
 		return
 	}
 	e := l.access.Explain(client, now)
-	text := fmt.Sprintf("%s: %s is %s", l.name, client, e)
+	text := l.name + ": " + e.String()
 	if e.Admitted {
 		t.pass(gateAccess, e.Pos, text)
 		return
