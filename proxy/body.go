@@ -3,20 +3,13 @@ package proxy
 import (
 	"errors"
 	"io"
-	"net/http"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/http1"
-	"gatehouse/internal/pool"
 	"gatehouse/tenancy"
 )
-
-// unbounded is the time that a backend has while the client's side is the one
-// that is waited for and timed.
-const unbounded = 365 * 24 * time.Hour
 
 // holdBody reads a small body of known length before a backend is taken, so
 // that a slow client costs the backend nothing. It reports false when the
@@ -79,150 +72,6 @@ func clientReason(ex *exchange, err error) tenancy.Reason {
 		return tenancy.TooSlow
 	}
 	return tenancy.ClientGone
-}
-
-// upload passes a body on to the backend while the answer may already come
-// back: full duplex takes a second goroutine. It ends with the body, with an
-// error of either side, or when it is stopped.
-type upload struct {
-	ex    *exchange
-	conn  *pool.Conn
-	times tenancy.Timeouts
-	done  chan struct{} // closed when it has ended; the errors are read after that
-	// stopped says that whatever goes wrong from now on is our doing.
-	stopped atomic.Bool
-	// clientErr says why the body did not come to its end, backendErr why it
-	// was not taken.
-	clientErr, backendErr error
-	finished              bool // the backend was sent the whole body
-}
-
-func (t *trip) startUpload() {
-	if t.buffered || t.up != nil {
-		return
-	}
-	t.up = &upload{ex: t.ex, conn: t.conn, times: t.times, done: make(chan struct{})}
-	go t.up.run()
-}
-
-// stopUpload ends the upload, whatever it waits for.
-func (t *trip) stopUpload() {
-	if t.up == nil || t.up.over() {
-		return
-	}
-	t.up.stopped.Store(true)
-	t.ex.body.stop()
-	_ = t.up.conn.SetDeadline(past)
-	<-t.up.done
-}
-
-// lastPieceTime is how long the end of a body may take to leave after the
-// backend has answered: it has read all of it, as a rule.
-const lastPieceTime = time.Second
-
-// finishUpload waits for an upload whose body has been read, and stops any
-// other. It reports whether the backend has the whole body.
-func (t *trip) finishUpload() bool {
-	if t.up == nil {
-		return false
-	}
-	if t.ex.body.ended() {
-		_ = t.up.conn.SetWriteDeadline(time.Now().Add(lastPieceTime))
-		<-t.up.done
-		_ = t.up.conn.SetWriteDeadline(time.Time{})
-	} else {
-		t.stopUpload()
-	}
-	return t.up.finished
-}
-
-// over reports whether the upload has ended, well or not.
-func (u *upload) over() bool {
-	select {
-	case <-u.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// run is the upload's goroutine.
-func (u *upload) run() {
-	defer close(u.done)
-	defer u.contain()
-	buffer := u.ex.s.buffers.takeCopy()
-	defer u.ex.s.buffers.giveCopy(buffer)
-	chunked := u.ex.framing == http1.Chunked
-	room := buffer[chunkHeaderRoom : copyRoom-len(crlf)]
-	for {
-		u.ex.watch.touch(unbounded)
-		n, err := u.ex.body.next(room)
-		if n > 0 {
-			u.ex.bytesIn.Add(int64(n))
-			piece := room[:n]
-			if chunked {
-				piece = enchunk(buffer, n)
-			}
-			if !u.write(piece) {
-				return
-			}
-		}
-		switch {
-		case err == io.EOF:
-			if chunked && !u.write(http1.AppendLastChunk(buffer[:0], u.ex.requestTrailers(u.ex.body.trailers()))) {
-				return
-			}
-			u.finished = true
-			u.ex.watch.touch(u.times.FirstByte)
-			return
-		case err != nil:
-			if !u.stopped.Load() {
-				u.clientErr = err
-				u.wake()
-			}
-			return
-		}
-	}
-}
-
-// write gives the backend the idle time for a piece.
-func (u *upload) write(piece []byte) bool {
-	u.ex.watch.touch(u.times.Idle)
-	_, u.backendErr = u.conn.Write(piece)
-	return u.backendErr == nil
-}
-
-// wake ends the other goroutine's wait for an answer: without its body the
-// request gets none.
-func (u *upload) wake() { _ = u.conn.SetReadDeadline(past) }
-
-func (u *upload) contain() {
-	fault := recover()
-	if fault == nil {
-		return
-	}
-	u.ex.s.metrics.Panicked()
-	u.ex.s.log.Error("an upload met a fault of the gateway; ended its request",
-		"ref", string(u.ex.ref[:]), "fault", fault, "stack", string(debug.Stack()))
-	u.clientErr = &http1.Error{Status: http.StatusInternalServerError, Text: "a fault of the gateway"}
-	u.wake()
-}
-
-// chunkHeaderRoom is what enchunk needs in front of the data.
-const chunkHeaderRoom = http1.ChunkOverheadMax
-
-const crlf = "\r\n"
-
-// enchunk makes a chunk of the n bytes that lie behind chunkHeaderRoom, without
-// moving them.
-func enchunk(buffer *copyBuffer, n int) []byte {
-	var room [chunkHeaderRoom]byte
-	header := http1.AppendChunkHeader(room[:0], n)
-	start := chunkHeaderRoom - len(header)
-	copy(buffer[start:], header)
-	end := chunkHeaderRoom + n
-	end += copy(buffer[end:], crlf)
-	return buffer[start:end]
 }
 
 // clientTime is the time that a client has for what goes on between it and us.

@@ -29,6 +29,7 @@ type gateway struct {
 	*Server
 	addr  string
 	roots *x509.CertPool
+	from  net.IP // what clients connect from; nil: the usual
 }
 
 // startGateway compiles the text of the tenant's file and serves it. rules is
@@ -119,7 +120,8 @@ func testCertificates(t testing.TB) (*tlsconfig.Index, *x509.CertPool) {
 // dial opens a TLS connection for a.example that speaks HTTP/1.1.
 func (g *gateway) dial(t testing.TB) *tls.Conn {
 	t.Helper()
-	raw, err := net.Dial("tcp", g.addr)
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: g.from}}
+	raw, err := dialer.Dial("tcp", g.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func unlessPassed(name []byte, word string) fate {
 // passes reports whether a field of the request, or one of its trailers, goes
 // to the backend.
 func (ex *exchange) passes(name []byte) bool {
-	if len(name) == 0 || ex.head != nil && ex.head.Nominated(name) {
+	if len(name) == 0 || ex.nominated(name) {
 		return false
 	}
 	route := ex.verdict.Route
@@ -154,6 +154,10 @@ func (ex *exchange) passes(name []byte) bool {
 	rules := route.Headers()
 	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name)
 }
+
+// nominated reports whether the client's Connection field names the field.
+// HTTP/2 has no such thing.
+func (ex *exchange) nominated(name []byte) bool { return ex.head != nil && ex.head.Nominated(name) }
 
 // named reports whether a rule removes or replaces the field.
 func named(remove []string, set []tenancy.Field, name []byte) bool {
@@ -227,7 +231,7 @@ func (ex *exchange) appendFraming(b []byte) []byte {
 		b = http1.AppendFieldInt(b, "Content-Length", ex.body.length())
 	case http1.Chunked:
 		for i := range ex.fields {
-			if f := &ex.fields[i]; http1.EqualFold(f.Name, "trailer") {
+			if f := &ex.fields[i]; http1.EqualFold(f.Name, "trailer") && !ex.nominated(f.Name) {
 				b = http1.AppendField(b, f.Name, f.Value)
 			}
 		}
