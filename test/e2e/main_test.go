@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	// Debian keeps daemons outside the path of ordinary users.
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
+	// A data race in the binary ends it at once, with a status that no test takes for success; without one it ends
+	// when it is done, and not a second later.
+	os.Setenv("GORACE", "halt_on_error=1 exitcode=66 atexit_sleep_ms=0")
 	code := 1
 	if err := build(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

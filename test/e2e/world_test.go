@@ -28,6 +28,7 @@ type world struct {
 	acme, globex                        *nginx
 	certificates                        string // value of tls.certificates in the main file
 	defaults                            string // settings of defaults, as YAML
+	shutdown                            string // value of shutdown
 	roots                               *x509.CertPool
 }
 
@@ -42,7 +43,7 @@ listen:
   admin: "127.0.0.1:%d"
 tls: {certificates: %s}
 state: state
-shutdown: {drain: 5s}
+shutdown: %s
 include: [tenants/*.yaml]
 defaults: %s
 `
@@ -65,6 +66,7 @@ func newWorld(t *testing.T) *world {
 		dir:   t.TempDir(),
 		https: p[0], proxied: p[1], http: p[2], health: p[3], admin: p[4],
 		certificates: "{internal: true}",
+		shutdown:     "{drain: 5s}",
 		defaults:     "{timeouts: {connect: 2s}}",
 		acme:         startNginx(t, "acme"),
 		globex:       startNginx(t, "globex"),
@@ -82,7 +84,7 @@ func quoted(list []string) string { return `"` + strings.Join(list, `", "`) + `"
 
 func (w *world) writeMain(t *testing.T) {
 	t.Helper()
-	w.write(t, "gatehouse.yaml", fmt.Sprintf(mainFile, w.http, w.https, w.proxied, w.https, w.health, w.admin, w.certificates, w.defaults))
+	w.write(t, "gatehouse.yaml", fmt.Sprintf(mainFile, w.http, w.https, w.proxied, w.https, w.health, w.admin, w.certificates, w.shutdown, w.defaults))
 }
 
 // write replaces a file of the table at once, as editors do: by renaming a whole new one over it.
