@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"go/ast"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,7 +69,25 @@ func dependencies(t *tree) []finding {
 			}
 		}
 	}
+	for _, r := range t.rooms {
+		if !slices.ContainsFunc(t.sources, r.usedBy) {
+			out = append(out, finding{"docs/dependencies.md", r.line, fmt.Sprintf("%s is imported by no file of %s", r.path, r)})
+		}
+	}
 	return out
+}
+
+// admits reports whether the row lets a file import its path.
+func (r roomOf) admits(s *source) bool {
+	return (r.room == "" || below(s.dir(), r.room)) && (s.test || !r.testsOnly)
+}
+
+// usedBy reports whether a file makes use of the row.
+func (r roomOf) usedBy(s *source) bool {
+	return r.admits(s) && slices.ContainsFunc(s.file.Imports, func(i *ast.ImportSpec) bool {
+		target, _ := strconv.Unquote(i.Path.Value)
+		return below(target, r.path)
+	})
 }
 
 func (t *tree) compareGoMod() (out []finding) {
@@ -103,7 +122,7 @@ func (t *tree) judgeModule(s *source, target string) string {
 	}
 	var allowed []string
 	for _, r := range rows {
-		if (r.room == "" || below(s.dir(), r.room)) && (s.test || !r.testsOnly) {
+		if r.admits(s) {
 			return ""
 		}
 		allowed = append(allowed, r.String())
