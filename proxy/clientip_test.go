@@ -42,6 +42,7 @@ func (w *world) throughBalancer(host string, pieces ...string) (*tls.Conn, error
 }
 
 func TestProxyHeaderNamesTheClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	v1, v2 := "PROXY TCP4 192.0.2.7 127.0.0.1 50000 443\r\n", v2Header("192.0.2.7")
 	for name, pieces := range map[string][]string{
@@ -64,6 +65,7 @@ func TestProxyHeaderNamesTheClient(t *testing.T) {
 
 // TestProxyHeaderTogetherWithHello: what lies behind the header is not lost.
 func TestProxyHeaderTogetherWithHello(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	raw, err := from(balancer).Dial("tcp", w.addr("proxied"))
 	if err != nil {
@@ -93,6 +95,7 @@ func (p *prefixed) Write(b []byte) (int, error) {
 }
 
 func TestProxyHeaderIsRequired(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	for name, header := range map[string]string{
 		"none":      "",
@@ -123,6 +126,7 @@ func TestProxyHeaderInTime(t *testing.T) {
 // TestProxyHeaderOfStrangers: whoever is not listed is closed, and on a direct
 // listener a header is noise.
 func TestProxyHeaderOfStrangers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	for _, listener := range []string{"proxied", "direct"} {
 		c, err := from("127.0.0.2").Dial("tcp", w.addr(listener))
@@ -140,6 +144,7 @@ func TestProxyHeaderOfStrangers(t *testing.T) {
 // TestProxyHeaderClientIsBlocked: the block list is asked about the client, not
 // about the balancer.
 func TestProxyHeaderClientIsBlocked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	w.main = "block: [192.0.2.66]\n"
 	w.apply()
@@ -168,6 +173,7 @@ func forwarded(t *testing.T, c net.Conn, r *bufio.Reader, host, field string) (i
 // TestForwardedFor: on such a listener every request has a client of its own,
 // and what is refused to one does not end the connection of all.
 func TestForwardedFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	w.main = "block: [192.0.2.66]\n"
 	w.apply()
@@ -199,6 +205,7 @@ func TestForwardedFor(t *testing.T) {
 }
 
 func TestForwardedForOfStrangers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	if _, err := tls.DialWithDialer(from("127.0.0.2"), "tcp", w.addr("forwarded"), w.tlsConfig("a.example")); err == nil {
 		t.Error("a peer that is not listed shakes hands")
@@ -208,6 +215,7 @@ func TestForwardedForOfStrangers(t *testing.T) {
 // TestForwardedForRevocation: what is revoked there is the request, not the
 // connection.
 func TestForwardedForRevocation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	arrived := make(chan struct{}, 2)
 	w.answerWith(func(_ http.ResponseWriter, r *http.Request) {

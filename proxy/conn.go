@@ -29,8 +29,10 @@ type conn struct {
 	admitted atomic.Bool
 	// draining: the tenant has left the table, and no further request is to
 	// come. served: at least one has come.
-	draining atomic.Bool
-	served   atomic.Bool
+	// multiplexed: it speaks HTTP/2.
+	draining    atomic.Bool
+	served      atomic.Bool
+	multiplexed atomic.Bool
 
 	socket syscall.RawConn // nil where the connection is not a socket
 	early  []byte          // what arrived behind the PROXY header, for Read

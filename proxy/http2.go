@@ -64,6 +64,7 @@ func newHTTP2Servers(s *Server) *http2Servers {
 // serve hands a connection over. It must be the *tls.Conn itself: the library
 // looks for its type, and speaks HTTP/1.1 on any other.
 func (h *http2Servers) serve(c *conn, t *tls.Conn) {
+	c.multiplexed.Store(true)
 	for {
 		server := h.forIdle(c.peer.timeouts.KeepAlive)
 		if server == nil {
@@ -188,7 +189,7 @@ func followHTTP2(t net.Conn, state http.ConnState) {
 		c.watch.disarm()
 	case http.StateIdle:
 		if !c.watch.rest(c.peer.timeouts.KeepAlive + idleSlack) {
-			_ = c.Close()
+			c.watch.arm(freshGrace) // the last frames are on their way
 		}
 	}
 }

@@ -74,6 +74,7 @@ func without(text, ip string) string {
 // TestRevokedWebSocketDies: a prefix that is removed ends its open WebSockets
 // within a second; those of others do not notice.
 func TestRevokedWebSocketDies(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	w.answerWith(echo)
 	stays, goes, other := w.talk("127.0.0.1", "https://a.example/ws"), w.talk("127.0.0.2", "https://a.example/ws"), w.talk("127.0.0.2", "https://b.example/ws")
@@ -88,6 +89,7 @@ func TestRevokedWebSocketDies(t *testing.T) {
 
 // TestRevocationByRoute: what counts is the access of the route in use.
 func TestRevocationByRoute(t *testing.T) {
+	t.Parallel()
 	const before = `
 hosts: [a.example]
 access: {allow: [127.0.0.1, 127.0.0.2]}
@@ -105,6 +107,7 @@ routes:
 
 // TestBlockCutsWhatIsOpen: the block list is asked about every tenant.
 func TestBlockCutsWhatIsOpen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	w.answerWith(echo)
 	goes, stays := w.talk("127.0.0.2", "https://b.example/ws"), w.talk("127.0.0.1", "https://b.example/ws")
@@ -118,6 +121,7 @@ func TestBlockCutsWhatIsOpen(t *testing.T) {
 
 // TestRevocationCutsAnswers: an answer in flight ends in a way that shows.
 func TestRevocationCutsAnswers(t *testing.T) {
+	t.Parallel()
 	for _, h2 := range []bool{false, true} {
 		w := newWorld(t, twoTenants)
 		w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
@@ -148,6 +152,7 @@ func TestRevocationCutsAnswers(t *testing.T) {
 // TestRevocationEndsTheWait: a client that waits for its backend hears nothing
 // more, and the backend request ends.
 func TestRevocationEndsTheWait(t *testing.T) {
+	t.Parallel()
 	for _, h2 := range []bool{false, true} {
 		w := newWorld(t, twoTenants)
 		arrived, ended := make(chan struct{}, 1), make(chan struct{}, 1)
@@ -180,6 +185,7 @@ func TestRevocationEndsTheWait(t *testing.T) {
 // TestUntilPasses: an entry whose last day is over ends what it admitted, with
 // no reload.
 func TestUntilPasses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, map[string]string{"acme": `
 hosts: [a.example]
 access: {allow: [127.0.0.1, {ip: 127.0.0.2, until: 2100-01-31}]}
@@ -214,6 +220,7 @@ func stillOpen(t testing.TB, c net.Conn) {
 // TestRefusedClientIsNotCut: who was never admitted gets its refusals, whatever
 // is reloaded; and is let in when the table changes its mind.
 func TestRefusedClientIsNotCut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	c := w.dial("127.0.0.3", "a.example")
 	r := bufio.NewReader(c)
@@ -238,6 +245,7 @@ func TestRefusedClientIsNotCut(t *testing.T) {
 // TestRemovedTenantDrains: what a removed tenant has begun may end, nothing new
 // begins, and in the end it is cut.
 func TestRemovedTenantDrains(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	arrived, finish := make(chan string, 2), make(chan struct{})
 	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
@@ -289,6 +297,7 @@ func TestRemovedTenantDrains(t *testing.T) {
 // TestReturnedTenantGoesOn: a tenant that comes back within its drain keeps its
 // connections.
 func TestReturnedTenantGoesOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	w.answerWith(echo)
 	c := w.talk("127.0.0.1", "https://a.example/ws")
@@ -304,6 +313,7 @@ func TestReturnedTenantGoesOn(t *testing.T) {
 // TestReloadKeepsWhatIsUnchanged: tenants that stay keep their running half, and
 // routes with the same backends their pools.
 func TestReloadKeepsWhatIsUnchanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, twoTenants)
 	c := w.dial("127.0.0.1", "a.example")
 	stillOpen(t, c)

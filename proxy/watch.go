@@ -129,10 +129,11 @@ func (w *watch) wakeUp(d time.Duration) bool {
 	return true
 }
 
-// release ends the connection if it rests; one that has not carried a request
-// yet has a moment left.
+// release ends the connection if it rests. One that has not carried a request
+// yet has a moment left, and so has HTTP/2, where the last frames of an answer
+// may be on their way although no stream is open any more.
 func (w *watch) release() {
-	if !w.conn.served.Load() {
+	if !w.conn.served.Load() || w.conn.multiplexed.Load() {
 		if w.use.Load() == resting {
 			w.arm(freshGrace)
 		}
