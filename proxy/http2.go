@@ -32,7 +32,7 @@ const (
 	idleSlack = 5 * time.Second
 
 	// idleTimesMax bounds the number of servers kept, one for each keep_alive
-	// in use. A connection with one more gets the default server.
+	// in use. A connection with one more shares one of theirs.
 	idleTimesMax = 64
 )
 
@@ -40,148 +40,99 @@ const (
 // standard library's server does the framing; it knows one idle time, so there
 // is a server for each.
 type http2Servers struct {
-	server  *Server
-	running sync.WaitGroup
-
+	server *Server
 	mu     sync.Mutex
-	byIdle map[time.Duration]*http2Server
-	closed bool
-}
-
-// http2Server is the library's server and the listener that it accepts
-// finished TLS connections from.
-type http2Server struct {
-	http   *http.Server
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+	byIdle map[time.Duration]*http.Server
 }
 
 func newHTTP2Servers(s *Server) *http2Servers {
-	return &http2Servers{server: s, byIdle: make(map[time.Duration]*http2Server)}
+	return &http2Servers{server: s, byIdle: make(map[time.Duration]*http.Server)}
 }
 
-// serve hands a connection over. It must be the *tls.Conn itself: the library
-// looks for its type, and speaks HTTP/1.1 on any other.
+// serve speaks HTTP/2 until the connection ends. The library's server is
+// entered where it would come itself after a handshake of its own: a listener
+// that hands it connections would cost a goroutine for each and tell the handler
+// nothing of :scheme.
 func (h *http2Servers) serve(c *conn, t *tls.Conn) {
 	c.multiplexed.Store(true)
-	for {
-		server := h.forIdle(c.peer.timeouts.KeepAlive)
-		if server == nil {
-			_ = c.Close()
-			return
-		}
-		select {
-		case server.conns <- t:
-			return
-		case <-server.closed: // went away meanwhile; another one takes over
-		}
-	}
+	server := h.forIdle(c.peer.timeouts.KeepAlive)
+	server.TLSNextProto[nextProtoHTTP2](server, t, &streams{server: h.server, conn: c})
 }
 
-// forIdle returns the server for an idle time, nil once all are closed.
-func (h *http2Servers) forIdle(idle time.Duration) *http2Server {
+// streams is the handler of the requests of one connection.
+type streams struct {
+	server *Server
+	conn   *conn
+}
+
+// ServeHTTP serves one request.
+func (h *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.server.serveStream(h.conn, w, r)
+}
+
+// forIdle returns the server for an idle time.
+func (h *http2Servers) forIdle(idle time.Duration) *http.Server {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
-		return nil
-	}
 	if server, ok := h.byIdle[idle]; ok {
 		return server
 	}
 	if len(h.byIdle) >= idleTimesMax {
-		for _, any := range h.byIdle {
-			return any
+		for _, server := range h.byIdle {
+			return server
 		}
 	}
 	server := h.newServer(idle)
 	h.byIdle[idle] = server
-	h.running.Go(func() { _ = server.http.Serve(server) })
 	return server
 }
 
-func (h *http2Servers) newServer(idle time.Duration) *http2Server {
-	s := h.server
+func (h *http2Servers) newServer(idle time.Duration) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
-	return &http2Server{
-		conns:  make(chan net.Conn),
-		closed: make(chan struct{}),
-		http: &http.Server{
-			Handler:                      http.HandlerFunc(s.serveStream),
-			Protocols:                    &protocols,
-			IdleTimeout:                  idle,
-			MaxHeaderBytes:               http1.DefaultLimits().HeadBytes,
-			ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-			ConnState:                    followHTTP2,
-			ConnContext:                  withConn,
-			DisableGeneralOptionsHandler: true,
-			HTTP2: &http.HTTP2Config{
-				MaxConcurrentStreams:          streamsMax,
-				MaxReadFrameSize:              frameBytesMax,
-				MaxReceiveBufferPerStream:     streamWindowBytes,
-				MaxReceiveBufferPerConnection: connWindowBytes,
-			},
+	server := &http.Server{
+		Protocols:                    &protocols,
+		IdleTimeout:                  idle,
+		MaxHeaderBytes:               http1.DefaultLimits().HeadBytes,
+		ErrorLog:                     slog.NewLogLogger(h.server.log.Handler(), slog.LevelDebug),
+		ConnState:                    followHTTP2,
+		DisableGeneralOptionsHandler: true,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          streamsMax,
+			MaxReadFrameSize:              frameBytesMax,
+			MaxReceiveBufferPerStream:     streamWindowBytes,
+			MaxReceiveBufferPerConnection: connWindowBytes,
 		},
 	}
+	// Serve sets HTTP/2 up and finds nothing to accept.
+	_ = server.Serve(noListener{})
+	return server
 }
 
-// goAway sends GOAWAY on every connection, and closes those that carry no
-// request. Connections that come later are served by new servers, unless the
-// front is closed.
+// goAway sends GOAWAY on every connection. The library closes each when its
+// streams have ended. Connections that come later get new servers.
 func (h *http2Servers) goAway() {
 	h.mu.Lock()
 	former := h.byIdle
-	h.byIdle = make(map[time.Duration]*http2Server)
+	h.byIdle = make(map[time.Duration]*http.Server)
 	h.mu.Unlock()
 	ended, end := context.WithCancel(context.Background())
 	end()
 	for _, server := range former {
-		// Shutdown starts the GOAWAYs and then waits, for nobody here.
-		_ = server.http.Shutdown(ended)
+		_ = server.Shutdown(ended)
 	}
 }
 
-// close ends all servers and waits for them. Their connections are closed.
-func (h *http2Servers) close() {
-	h.mu.Lock()
-	h.closed = true
-	h.mu.Unlock()
-	h.goAway()
-	h.running.Wait()
-}
+// noListener has nothing to accept.
+type noListener struct{}
 
-// Accept waits for the next connection whose handshake is done.
-func (l *http2Server) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close ends Accept.
-func (l *http2Server) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-// Addr returns no address: the real listeners have them.
-func (l *http2Server) Addr() net.Addr { return &net.TCPAddr{} }
-
-// connKey is the key of the *conn in the context of its requests.
-type connKey struct{}
-
-func withConn(ctx context.Context, t net.Conn) context.Context {
-	return context.WithValue(ctx, connKey{}, connOf(t))
-}
-
-func connOf(t net.Conn) *conn { return t.(*tls.Conn).NetConn().(*conn) }
+func (noListener) Accept() (net.Conn, error) { return nil, net.ErrClosed }
+func (noListener) Close() error              { return nil }
+func (noListener) Addr() net.Addr            { return &net.TCPAddr{} }
 
 // followHTTP2 learns from the library whether a connection carries requests.
 func followHTTP2(t net.Conn, state http.ConnState) {
-	c := connOf(t)
+	c := t.(*tls.Conn).NetConn().(*conn)
 	switch state {
 	case http.StateActive:
 		// Streams have watches of their own.

@@ -34,16 +34,16 @@ func (s *Server) serve(c *conn) {
 	case t == nil || !s.settle(c):
 		_ = c.Close()
 	case t.ConnectionState().NegotiatedProtocol == nextProtoHTTP2:
-		s.http2.serve(c, t)
+		go s.serveOver(c, t, s.http2.serve)
 	default:
-		go s.serveOver(c, t)
+		go s.serveOver(c, t, s.serveHTTP1)
 	}
 }
 
-// serveOver serves HTTP/1.1 over TLS until the connection ends.
-func (s *Server) serveOver(c *conn, t *tls.Conn) {
+// serveOver serves a protocol over TLS until the connection ends.
+func (s *Server) serveOver(c *conn, t *tls.Conn, protocol func(*conn, *tls.Conn)) {
 	defer s.contain(c)
-	s.serveHTTP1(c, t)
+	protocol(c, t)
 	_ = c.Close()
 }
 

@@ -73,7 +73,6 @@ func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	}
 	accepting.Wait()
 	s.drain(ctx)
-	s.http2.close()
 	stopBackground()
 	running.Wait()
 	if s.access != nil {

@@ -31,9 +31,8 @@ type stream struct {
 	aborted   bool        // the answer is to look cut
 }
 
-// serveStream is the library's handler: it makes an exchange of the request.
-func (s *Server) serveStream(w http.ResponseWriter, r *http.Request) {
-	c := r.Context().Value(connKey{}).(*conn)
+// serveStream makes an exchange of a request that came over HTTP/2.
+func (s *Server) serveStream(c *conn, w http.ResponseWriter, r *http.Request) {
 	st := &stream{conn: c, w: w, r: r, control: http.NewResponseController(w)}
 	st.watch.clock, st.watch.conn, st.watch.target = s.clock, c, st
 	st.time.watch = &st.watch

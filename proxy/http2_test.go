@@ -1,0 +1,517 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// framed is an HTTP/2 client that says what it is told, frame by frame.
+type framed struct {
+	*http2.Framer
+	t    testing.TB
+	conn *tls.Conn
+	head bytes.Buffer
+	hpe  *hpack.Encoder
+}
+
+// frames opens an HTTP/2 connection and exchanges settings.
+func (w *world) frames(ip, host string) *framed {
+	w.t.Helper()
+	c, err := w.tryDial(ip, w.tlsConfig(host, "h2"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	f := &framed{Framer: http2.NewFramer(c, c), t: w.t, conn: c}
+	f.hpe = hpack.NewEncoder(&f.head)
+	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	_, _ = io.WriteString(c, http2.ClientPreface)
+	f.must(f.WriteSettings())
+	f.must(f.WriteSettingsAck())
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	return f
+}
+
+func (f *framed) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// ask sends the head of a request: names and values in turn.
+func (f *framed) ask(stream uint32, end bool, fields ...string) {
+	f.t.Helper()
+	f.head.Reset()
+	for i := 0; i < len(fields); i += 2 {
+		f.must(f.hpe.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}))
+	}
+	f.must(f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: f.head.Bytes(), EndStream: end, EndHeaders: true}))
+}
+
+// get asks for a path of a.example.
+func (f *framed) get(stream uint32, path string) {
+	f.t.Helper()
+	f.ask(stream, true, ":method", "GET", ":scheme", "https", ":authority", "a.example", ":path", path)
+}
+
+// answer is how a stream ended: "200", "RST PROTOCOL_ERROR", "GOAWAY NO_ERROR",
+// "closed"; an interim status is not an end. The body comes behind a blank.
+func (f *framed) answer(stream uint32) string {
+	f.t.Helper()
+	status, body := "", ""
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+				return "nothing"
+			}
+			return strings.TrimSpace(status + " closed")
+		}
+		if goAway, ok := frame.(*http2.GoAwayFrame); ok && goAway.ErrCode != http2.ErrCodeNo {
+			return "GOAWAY " + goAway.ErrCode.String()
+		}
+		if frame.Header().StreamID != stream {
+			continue
+		}
+		switch frame := frame.(type) {
+		case *http2.MetaHeadersFrame:
+			if status == "" || status[0] == '1' {
+				status = frame.PseudoValue("status")
+			}
+		case *http2.DataFrame:
+			body += string(frame.Data())
+		case *http2.RSTStreamFrame:
+			return strings.TrimSpace(status + " RST " + frame.ErrCode.String())
+		}
+		if frame.Header().Flags.Has(http2.FlagDataEndStream) && frame.Header().Type != http2.FrameSettings {
+			return strings.TrimSpace(status + " " + body)
+		}
+	}
+}
+
+// TestStrictHeads: what an HTTP/1.1 backend could read in another way does not
+// reach one.
+func TestStrictHeads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	reached := make(chan string, 100)
+	w.answerWith(func(_ http.ResponseWriter, r *http.Request) { reached <- r.Method + " " + r.RequestURI })
+	usual := []string{":method", "GET", ":scheme", "https", ":authority", "a.example", ":path", "/"}
+	with := func(fields ...string) []string {
+		replaced := append([]string(nil), usual...)
+		for i := 0; i < len(fields); i += 2 {
+			if fields[i][0] != ':' {
+				replaced = append(replaced, fields[i:i+2]...)
+				continue
+			}
+			for j := 0; j < len(usual); j += 2 {
+				if replaced[j] == fields[i] {
+					replaced[j+1] = fields[i+1]
+				}
+			}
+		}
+		return replaced
+	}
+	many := with()
+	for i := range 200 {
+		many = append(many, fmt.Sprintf("x-%d", i), "1")
+	}
+	for _, test := range []struct {
+		name   string
+		fields []string
+		want   string // the answer begins so
+	}{
+		{"method with a blank", with(":method", "GET / HTTP/1.1"), "400"},
+		{"method with a tab", with(":method", "GE\tT"), "400"},
+		{"method with a bracket", with(":method", "GET["), "400"},
+		{"scheme http", with(":scheme", "http"), "400"},
+		{"scheme of its own", with(":scheme", "gopher"), "RST PROTOCOL_ERROR"},
+		{"path without a slash", with(":path", "login"), "RST PROTOCOL_ERROR"},
+		{"path with a blank", with(":path", "/a b"), "400"},
+		{"path with a fragment", with(":path", "/a#b"), "400"},
+		{"absolute path", with(":path", "https://b.example/"), "400"},
+		{"asterisk for GET", with(":path", "*"), "400"},
+		{"long path", with(":path", "/"+strings.Repeat("a", 17_000)), "414"},
+		{"Host that differs", with("host", "b.example"), "400"},
+		{"two Hosts", with("host", "a.example", "host", "a.example"), "400"},
+		{"authority that is no host", with(":authority", "a example"), "400"},
+		{"authority with a list", with(":authority", "a.example,b.example"), "400"},
+		{"authority with user", with(":authority", "user@a.example"), "RST PROTOCOL_ERROR"},
+		{"authority of another tenant", with(":authority", "b.example"), "421"},
+		{"two content-lengths", with("content-length", "0", "content-length", "0"), "400"},
+		{"content-length with a sign", with("content-length", "+0"), "400"},
+		{"content-length without a body", with("content-length", "5"), "400"},
+		{"transfer-encoding", with("transfer-encoding", "chunked"), "400"},
+		{"connection", with("connection", "close"), "400"},
+		{"upgrade", with("upgrade", "websocket"), "400"},
+		{"te", with("te", "gzip"), "400"},
+		{"expect", with("expect", "wonders"), "417"},
+		{"many fields", many, "431"},
+		{"CONNECT", []string{":method", "CONNECT", ":authority", "a.example:443"}, "405"},
+	} {
+		f := w.frames("127.0.0.1", "a.example")
+		f.ask(1, true, test.fields...)
+		if got := f.answer(1); !strings.HasPrefix(got, test.want) {
+			t.Errorf("%s: %.80s, want %s", test.name, got, test.want)
+		}
+		f.conn.Close()
+	}
+	select {
+	case request := <-reached:
+		t.Errorf("a backend has got %q", request)
+	default:
+	}
+	f := w.frames("127.0.0.1", "a.example")
+	f.ask(1, true, with("host", "A.example", "te", "trailers", "content-length", "0")...)
+	if got := f.answer(1); got != "200" {
+		t.Errorf("a request in order gets %s", got)
+	}
+}
+
+// TestBodyLengthMismatch: DATA frames that do not add up to content-length are
+// not passed on as if they did.
+func TestBodyLengthMismatch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(rw, "read ", err)
+	})
+	for _, length := range []string{"5", "200000"} { // held back, streamed
+		f := w.frames("127.0.0.1", "a.example")
+		f.ask(1, false, ":method", "POST", ":scheme", "https", ":authority", "a.example", ":path", "/", "content-length", length)
+		f.must(f.WriteData(1, true, []byte("abc")))
+		if got := f.answer(1); !strings.HasPrefix(got, "400") {
+			t.Errorf("3 of %s bytes: %.80s, want 400", length, got)
+		}
+	}
+}
+
+// TestHTTP2Bodies: bodies of any length and framing arrive as they were sent,
+// in both directions at once.
+func TestHTTP2Bodies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Echo-Length") != "" {
+			rw.Header().Set("Content-Length", r.Header.Get("X-Echo-Length"))
+		}
+		_ = http.NewResponseController(rw).EnableFullDuplex()
+		_, _ = io.Copy(rw, r.Body)
+	})
+	c := w.client("direct", "127.0.0.1", true)
+	for _, length := range []int{0, 1, 1000, 64 << 10, 64<<10 + 1, 3 << 20} {
+		for _, known := range []bool{true, false} {
+			sent := bytes.Repeat([]byte("gatehouse "), length/10+1)[:length]
+			var body io.Reader = bytes.NewReader(sent)
+			if !known {
+				body = io.MultiReader(body)
+			}
+			request, _ := http.NewRequest(http.MethodPost, "https://a.example/", body)
+			if known {
+				request.Header.Set("X-Echo-Length", fmt.Sprint(length))
+			}
+			response, err := c.Do(request)
+			if err != nil {
+				t.Fatalf("%d bytes, length known %v: %v", length, known, err)
+			}
+			got, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			if err != nil || !bytes.Equal(got, sent) {
+				t.Errorf("%d bytes, length known %v: %d come back, %v", length, known, len(got), err)
+			}
+			if known && response.ContentLength != int64(length) {
+				t.Errorf("%d bytes: content-length %d", length, response.ContentLength)
+			}
+		}
+	}
+}
+
+// TestHTTP2Extras: interim answers and trailers pass, and fields stay what they
+// are.
+func TestHTTP2Extras(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		h := rw.Header()
+		h.Set("Link", "</style.css>; rel=preload")
+		rw.WriteHeader(http.StatusEarlyHints)
+		h.Del("Link")
+		h["Content-Type"] = nil
+		h.Set("Trailer", "X-Sum")
+		h.Add("Set-Cookie", "a=1")
+		h.Add("Set-Cookie", "b=2")
+		_, _ = io.WriteString(rw, "<html>")
+		h.Set("X-Sum", r.Trailer.Get("X-Check")+r.Header.Get("Cookie"))
+	})
+	request, _ := http.NewRequest(http.MethodPost, "https://a.example/", io.MultiReader(strings.NewReader("abc")))
+	request.Trailer = http.Header{"X-Check": {"42"}}
+	request.Header.Set("Te", "trailers")
+	request.AddCookie(&http.Cookie{Name: "c", Value: "3"})
+	request.AddCookie(&http.Cookie{Name: "d", Value: "4"})
+	var hints []string
+	request = request.WithContext(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(status int, h textproto.MIMEHeader) error {
+			hints = append(hints, fmt.Sprint(status, h.Get("Link")))
+			return nil
+		},
+	}))
+	response, err := w.client("direct", "127.0.0.1", true).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || string(body) != "<html>" {
+		t.Errorf("the body is %q, %v", body, err)
+	}
+	if fmt.Sprint(hints) != "[103</style.css>; rel=preload]" {
+		t.Errorf("interim answers: %q", hints)
+	}
+	if got := response.Header["Set-Cookie"]; fmt.Sprint(got) != "[a=1 b=2]" {
+		t.Errorf("Set-Cookie: %q", got)
+	}
+	if got, ok := response.Header["Content-Type"]; ok {
+		t.Errorf("a content-type was guessed: %q", got)
+	}
+	if got := response.Trailer.Get("X-Sum"); got != "42c=3; d=4" {
+		t.Errorf("the trailer is %q", got)
+	}
+	if response.Header.Get("Link") != "" {
+		t.Error("a field of the interim answer is in the final one")
+	}
+}
+
+// TestHTTP2Abort: a stream that its client resets ends the backend request
+// within a second.
+func TestHTTP2Abort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	arrived, ended := make(chan struct{}, 1), make(chan struct{}, 1)
+	w.answerWith(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+		ended <- struct{}{}
+	})
+	f := w.frames("127.0.0.1", "a.example")
+	f.get(1, "/")
+	<-arrived
+	began := time.Now()
+	f.must(f.WriteRSTStream(1, http2.ErrCodeCancel))
+	<-ended
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the backend request ended after %v", took)
+	}
+	w.answerWith(nil)
+	f.get(3, "/")
+	if got := f.answer(3); got != "200 acme for 127.0.0.1" {
+		t.Errorf("the next stream gets %s", got)
+	}
+	eventually(t, "the abort is logged", func() bool {
+		return strings.Contains(w.log.String(), `"status":499,"reason":"client_gone"`)
+	})
+}
+
+// TestHTTP2CutAnswerLooksCut: an answer whose backend dies is reset, not ended.
+func TestHTTP2CutAnswerLooksCut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "half")
+		_ = http.NewResponseController(rw).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	f := w.frames("127.0.0.1", "a.example")
+	f.get(1, "/")
+	if got := f.answer(1); got != "200 RST INTERNAL_ERROR" {
+		t.Errorf("the client sees %s, want a reset", got)
+	}
+}
+
+// TestHTTP2SlowReader: a client that takes nothing of its answer is cut off,
+// also while the window is 0, and its neighbours on the connection are not.
+func TestHTTP2SlowReader(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.main = "defaults: {timeouts: {idle: 1s}}\n"
+	w.apply()
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/small" {
+			_, _ = io.WriteString(rw, "small")
+			return
+		}
+		_, _ = rw.Write(make([]byte, 1<<20))
+	})
+	f := w.frames("127.0.0.1", "a.example")
+	f.must(f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 10}))
+	f.get(1, "/large")
+	began := time.Now()
+	got := f.answer(1)
+	if took := time.Since(began); !strings.Contains(got, "RST") || took < time.Second {
+		t.Errorf("after %v the client sees %.80s, want a reset after a second", took, got)
+	}
+	f.get(3, "/small")
+	if got := f.answer(3); got != "200 small" {
+		t.Errorf("the next stream gets %s", got)
+	}
+}
+
+// TestHTTP2SlowBody: a body that stops coming is answered with 408.
+func TestHTTP2SlowBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.main = "defaults: {timeouts: {idle: 1s}}\n"
+	w.apply()
+	w.answerWith(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	for i, length := range []string{"10", "200000"} {
+		f := w.frames("127.0.0.1", "a.example")
+		f.ask(1, false, ":method", "POST", ":scheme", "https", ":authority", "a.example", ":path", "/", "content-length", length)
+		f.must(f.WriteData(1, false, []byte("abc")))
+		if got := f.answer(1); !strings.HasPrefix(got, "408") {
+			t.Errorf("case %d: the client sees %.80s, want 408", i, got)
+		}
+	}
+}
+
+// TestHTTP2IdleSaysGoAway: an idle connection is told before it is closed, so
+// that its client knows what is safe to send again.
+func TestHTTP2IdleSaysGoAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.main = "defaults: {timeouts: {keep_alive: 1s}}\n"
+	w.apply()
+	f := w.frames("127.0.0.1", "a.example")
+	f.get(1, "/")
+	_ = f.answer(1)
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			t.Fatalf("no GOAWAY before %v", err)
+		}
+		if goAway, ok := frame.(*http2.GoAwayFrame); ok {
+			if goAway.ErrCode != http2.ErrCodeNo || goAway.LastStreamID != 1 {
+				t.Errorf("%v", goAway)
+			}
+			return
+		}
+	}
+}
+
+// TestHTTP2StreamsOfSeveralHosts: one connection carries requests for all hosts
+// of its tenant.
+func TestHTTP2StreamsOfSeveralHosts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	f := w.frames("127.0.0.1", "a.example")
+	for i, authority := range []string{"a.example", "x.apps.example", "A.example:8443", "b.example"} {
+		stream := uint32(2*i + 1)
+		f.ask(stream, true, ":method", "GET", ":scheme", "https", ":authority", authority, ":path", "/")
+		want := "200 acme"
+		if authority == "b.example" {
+			want = "421"
+		}
+		if got := f.answer(stream); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %.60s, want %s", authority, got, want)
+		}
+	}
+}
+
+// TestHTTP2Revocation: a stream whose route no longer admits its client is
+// reset; the others and the connection go on.
+func TestHTTP2RouteRevocation(t *testing.T) {
+	t.Parallel()
+	const text = `
+hosts: [a.example]
+access: {allow: [127.0.0.1, 127.0.0.2]}
+backends: ["{backend}"]
+routes:
+  /admin/: {access: {allow: [127.0.0.1, 127.0.0.2]}}
+`
+	w := newWorld(t, map[string]string{"acme": text})
+	arrived := make(chan struct{}, 2)
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(rw, "begin ")
+		_ = http.NewResponseController(rw).Flush()
+		arrived <- struct{}{}
+		if strings.HasPrefix(r.URL.Path, "/admin/") {
+			<-r.Context().Done()
+		}
+	})
+	f := w.frames("127.0.0.2", "a.example")
+	f.get(1, "/admin/x")
+	<-arrived
+	for { // until the answer has begun
+		frame, err := f.ReadFrame()
+		f.must(err)
+		if _, ok := frame.(*http2.MetaHeadersFrame); ok {
+			break
+		}
+	}
+	w.set("acme", strings.Replace(text, "/admin/: {access: {allow: [127.0.0.1, 127.0.0.2]", "/admin/: {access: {allow: [127.0.0.1]", 1))
+	if got := f.answer(1); got != "RST INTERNAL_ERROR" {
+		t.Errorf("the revoked stream: %s, want a reset", got)
+	}
+	f.get(3, "/")
+	if got := f.answer(3); got != "200 begin" {
+		t.Errorf("another stream of the connection: %s", got)
+	}
+	f.get(5, "/admin/")
+	if got := f.answer(5); !strings.HasPrefix(got, "403") {
+		t.Errorf("a new request for the route: %.60s, want 403", got)
+	}
+}
+
+// TestRapidReset: the flood of CVE-2023-44487 ends its own connection, or is
+// held to the number of streams; others are served meanwhile.
+func TestRapidReset(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-r.Context().Done()
+			return
+		}
+		_, _ = io.WriteString(rw, "served")
+	})
+	f := w.frames("127.0.0.2", "a.example")
+	for i := range uint32(5000) {
+		f.head.Reset()
+		for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", "a.example"}, {":path", "/slow"}} {
+			_ = f.hpe.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
+		}
+		head := http2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: f.head.Bytes(), EndStream: true, EndHeaders: true}
+		if f.WriteHeaders(head) != nil || f.WriteRSTStream(2*i+1, http2.ErrCodeCancel) != nil {
+			break
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://a.example/", nil)
+	response, err := w.client("direct", "127.0.0.1", true).Do(request)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal("a neighbour waits for more than 2 s")
+		}
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	f.conn.Close()
+	eventually(t, "nothing is left of the flood", func() bool {
+		return counter(t, w.metrics, `gatehouse_requests_in_flight{tenant="acme"}`) == 0
+	})
+}
