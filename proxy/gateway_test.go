@@ -32,11 +32,17 @@ type gateway struct {
 	from  net.IP // what clients connect from; nil: the usual
 }
 
-// startGateway compiles the text of the tenant's file and serves it. rules is
-// nil where clients connect directly.
-func startGateway(t testing.TB, tenant string, rules *tenancy.Listener) *gateway {
+// setup is what a gateway may have besides its tenant.
+type setup struct {
+	rules *tenancy.Listener // nil where clients connect directly
+	files fstest.MapFS      // beside the tenant's file
+}
+
+// startGateway compiles the text of the tenant's file and serves it.
+func startGateway(t testing.TB, tenant string, with setup) *gateway {
 	t.Helper()
-	table := compileTable(t, tenant, rules)
+	table := compileTable(t, tenant, with)
+	rules := with.rules
 	g := &gateway{Server: New(Options{
 		Log:     slog.New(slog.NewTextHandler(&testLog{t: t}, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: metrics.New(ReasonNames()...),
@@ -67,11 +73,11 @@ func startGateway(t testing.TB, tenant string, rules *tenancy.Listener) *gateway
 	return g
 }
 
-func compileTable(t testing.TB, tenant string, rules *tenancy.Listener) *tenancy.Table {
+func compileTable(t testing.TB, tenant string, with setup) *tenancy.Table {
 	t.Helper()
 	var listeners []*tenancy.Listener
-	if rules != nil {
-		listeners = append(listeners, rules)
+	if with.rules != nil {
+		listeners = append(listeners, with.rules)
 	}
 	var report conf.Report
 	table, result := tenancy.Compile(tenancy.Input{
@@ -81,7 +87,7 @@ func compileTable(t testing.TB, tenant string, rules *tenancy.Listener) *tenancy
 		Listeners: listeners,
 		TLS:       tenancy.TLSDefaults{Internal: true},
 		Files:     []tenancy.TenantFile{{ID: "acme", Path: "acme.yaml", Text: []byte(tenant)}},
-		FS:        fstest.MapFS{},
+		FS:        with.files,
 		Now:       time.Now(),
 	})
 	if table == nil || table.Tenant("acme") == nil {

@@ -55,7 +55,7 @@ const browserRequest = "GET /index.html?q=1 HTTP/1.1\r\nHost: a.example\r\n" +
 // BenchmarkProxiedRequest is one request with a 1 KiB answer over a TLS
 // connection that stays open: client, gateway and backend together.
 func BenchmarkProxiedRequest(b *testing.B) {
-	g := startGateway(b, "hosts: [a.example]\naccess: {public: bench}\nbackends: [\"http://"+echoBackend(b, 1024)+"\"]\n", nil)
+	g := startGateway(b, "hosts: [a.example]\naccess: {public: bench}\nbackends: [\"http://"+echoBackend(b, 1024)+"\"]\n", setup{})
 	c := g.dial(b)
 	request := []byte(browserRequest)
 	size := exchangeOnce(b, c, request)
@@ -103,7 +103,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 // A request that is forwarded allocates nothing of its own, once its connections
 // are warm.
 func TestProxiedRequestDoesNotAllocate(t *testing.T) {
-	g := startGateway(t, "hosts: [a.example]\naccess: {public: test}\nbackends: [\"http://"+echoBackend(t, 1024)+"\"]\n", nil)
+	g := startGateway(t, "hosts: [a.example]\naccess: {public: test}\nbackends: [\"http://"+echoBackend(t, 1024)+"\"]\n", setup{})
 	c := g.dial(t)
 	request := []byte(browserRequest)
 	answer := make([]byte, exchangeOnce(t, c, request))

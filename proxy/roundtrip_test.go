@@ -3,15 +3,19 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"gatehouse/internal/clientip"
@@ -100,7 +104,7 @@ func TestDyingBackends(t *testing.T) {
 					}
 					_ = c.(*net.TCPConn).SetLinger(0)
 				}
-				g := startGateway(t, tenantWith("", serveConns(t, die), serveConns(t, die)), nil)
+				g := startGateway(t, tenantWith("", serveConns(t, die), serveConns(t, die)), setup{})
 				request := "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
 				want := p.gets
 				if method == "POST" {
@@ -149,7 +153,7 @@ func TestDribble(t *testing.T) {
 			}
 		}
 	})
-	g := startGateway(t, tenantWith("", backend), nil)
+	g := startGateway(t, tenantWith("", backend), setup{})
 	c := g.dial(t)
 	reader := bufio.NewReader(c)
 	for range 3 {
@@ -189,7 +193,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 			}
 		}
 	})
-	g := startGateway(t, tenantWith("timeouts: {idle: 300ms}\n", backend), nil)
+	g := startGateway(t, tenantWith("timeouts: {idle: 300ms}\n", backend), setup{})
 	c := g.dial(t)
 	io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
 	if err := <-ended; err.(net.Error).Timeout() {
@@ -202,7 +206,7 @@ func TestBackendThatDoesNotRead(t *testing.T) {
 	stop := make(chan struct{})
 	backend := serveConns(t, func(net.Conn) { <-stop })
 	defer close(stop)
-	g := startGateway(t, tenantWith("timeouts: {idle: 300ms}\n", backend), nil)
+	g := startGateway(t, tenantWith("timeouts: {idle: 300ms}\n", backend), setup{})
 	c := g.dial(t)
 	io.WriteString(c, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000000\r\n\r\n")
 	go func() {
@@ -225,7 +229,7 @@ func TestFaultIsContained(t *testing.T) {
 	g := startGateway(t, tenantWith("", serveConns(t, func(c net.Conn) {
 		readRequest(c)
 		io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
-	})), nil)
+	})), setup{})
 	run := g.snapshot().of(g.snapshot().table.Tenant("acme"))
 	whole := run.pools
 	run.pools = nil
@@ -251,7 +255,7 @@ func TestHostOfBackend(t *testing.T) {
 		io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
 	})
 	tenant := "hosts: [a.example]\naccess: {public: test}\nbackends: [{url: \"http://" + addr + "\", host: backend}]\n"
-	g := startGateway(t, tenant, nil)
+	g := startGateway(t, tenant, setup{})
 	if status, _, err := roundTrip(t, g, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"); status != http.StatusNoContent {
 		t.Fatal(status, err)
 	}
@@ -286,7 +290,7 @@ func TestClientOfEachRequest(t *testing.T) {
 		Trust: ipallow.CompileSets(nil, nil, &report).Compile(list("127.0.0.9"), &report),
 	}
 	tenant := "hosts: [a.example]\naccess: {allow: [192.0.2.0/24]}\nbackends: [\"http://" + backend + "\"]\n"
-	g := startGateway(t, tenant, rules)
+	g := startGateway(t, tenant, setup{rules: rules})
 	g.from = net.IPv4(127, 0, 0, 9)
 	for _, c := range []struct {
 		fields string
@@ -307,10 +311,42 @@ func TestClientOfEachRequest(t *testing.T) {
 	}
 }
 
+// An https backend is verified; one that cannot be is not asked.
+func TestHTTPSBackends(t *testing.T) {
+	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "%s %d %s", r.Proto, len(body), r.TLS.ServerName)
+	}))
+	backend.EnableHTTP2 = true
+	backend.Config.ErrorLog = log.New(io.Discard, "", 0)
+	backend.StartTLS()
+	t.Cleanup(backend.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: backend.Certificate().Raw})
+	for _, c := range []struct {
+		keys   string
+		status int
+		body   string
+	}{
+		{"ca: ca.pem, server_name: example.com", 200, "HTTP/1.1 %d example.com"},
+		{"ca: ca.pem, server_name: other.test", 502, ""},
+		{"server_name: example.com", 502, ""},
+	} {
+		tenant := fmt.Sprintf("hosts: [a.example]\naccess: {public: test}\nbackends: [{url: %q, %s}]\n", backend.URL, c.keys)
+		g := startGateway(t, tenant, setup{files: fstest.MapFS{"ca.pem": {Data: ca}}})
+		for _, length := range []int{0, 10, 200_000, 10} {
+			request := fmt.Sprintf("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n%s", length, strings.Repeat("x", length))
+			status, body, err := roundTrip(t, g, request)
+			if status != c.status || c.status == 200 && (err != nil || body != fmt.Sprintf(c.body, length)) {
+				t.Errorf("%s: %d %q, %v; want %d", c.keys, status, body, err, c.status)
+			}
+		}
+	}
+}
+
 // Whatever backends do, an answer that arrives whole belongs to its request.
 func TestAnswersAreNotMixed(t *testing.T) {
 	backend := serveConns(t, misbehave)
-	g := startGateway(t, tenantWith("request_buffer: 100B\n", backend, serveConns(t, misbehave)), nil)
+	g := startGateway(t, tenantWith("request_buffer: 100B\n", backend, serveConns(t, misbehave)), setup{})
 	var clients sync.WaitGroup
 	var whole atomic.Int32
 	for n := range 8 {

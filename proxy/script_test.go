@@ -74,7 +74,7 @@ func play(t *testing.T, archive *txtar.Archive) {
 	if len(sections) > 0 && sections[0].Name == "tenant" {
 		keys, sections = string(sections[0].Data), sections[1:]
 	}
-	s.gateway = startGateway(t, s.tenant(keys), nil)
+	s.gateway = startGateway(t, s.tenant(keys), setup{})
 	s.client = s.gateway.dial(t)
 	for i, section := range sections {
 		t.Logf("step %d: %s", i+1, section.Name)
