@@ -84,36 +84,53 @@ func (c *compilation) resolve() bool {
 // give way to nobody and are not recorded.
 type loseFunc func(e *entry, served bool, at conf.Pos, hint, format string, args ...any)
 
+// holders are who claims hosts: exact names, and wildcards by what follows
+// their star.
+type holders struct{ exact, wild map[string]holder }
+
+// of returns the map and the key that a name belongs in.
+func (h *holders) of(name string) (in map[string]holder, key string) {
+	if parent, ok := strings.CutPrefix(name, "*."); ok {
+		return h.wild, parent
+	}
+	return h.exact, name
+}
+
 func (c *compilation) resolveHosts(lose loseFunc) {
-	holders := make(map[string]holder, 2*len(c.entries))
-	claim := func(h holder) {
-		other, taken := holders[h.claim.name]
-		switch {
+	all := holders{make(map[string]holder, 2*len(c.entries)), make(map[string]holder)}
+	c.eachClaim(func(h holder) {
+		in, key := all.of(h.claim.name)
+		switch other, taken := in[key]; {
 		case !taken:
-			holders[h.claim.name] = h
-		case other.e == h.e:
-		default:
-			holders[h.claim.name] = c.contest(other, h, lose)
+			in[key] = h
+		case other.e != h.e:
+			in[key] = c.contest(other, h, lose)
 		}
+	})
+	if len(all.wild) == 0 {
+		return
 	}
+	c.eachClaim(func(h holder) {
+		_, parent, ok := strings.Cut(h.claim.name, ".")
+		if !ok || h.claim.name[0] == '*' {
+			return
+		}
+		if wild, ok := all.wild[parent]; ok && wild.e != h.e && !wild.e.lends(h.claim.name) {
+			c.contestWildcard(h, wild, lose)
+		}
+	})
+}
+
+// eachClaim calls do for every host that is served or claimed.
+func (c *compilation) eachClaim(do func(holder)) {
 	for _, e := range c.entries {
 		if e.chosen.serves() {
 			for _, h := range e.chosen.version.hosts {
-				claim(holder{e, h, false})
+				do(holder{e, h, false})
 			}
 		}
 		for _, h := range e.claims() {
-			claim(holder{e, h, true})
-		}
-	}
-	for _, e := range c.entries {
-		if e.chosen.serves() {
-			for _, h := range e.chosen.version.hosts {
-				c.resolveWildcard(holder{e, h, false}, holders, lose)
-			}
-		}
-		for _, h := range e.claims() {
-			c.resolveWildcard(holder{e, h, true}, holders, lose)
+			do(holder{e, h, true})
 		}
 	}
 }
@@ -145,17 +162,9 @@ func explainLoss(loser, winner holder, tie bool, lose loseFunc) {
 		loser.claim.name, verb, winner.e.id, winner.claim.pos)
 }
 
-// resolveWildcard looks whether an exact host lies inside the wildcard of a
-// tenant that does not lend it.
-func (c *compilation) resolveWildcard(exact holder, holders map[string]holder, lose loseFunc) {
-	_, parent, ok := strings.Cut(exact.claim.name, ".")
-	if !ok || exact.claim.name[0] == '*' {
-		return
-	}
-	wild, ok := holders["*."+parent]
-	if !ok || wild.e == exact.e || wild.e.lends(exact.claim.name) {
-		return
-	}
+// contestWildcard decides about an exact host inside the wildcard of a tenant
+// that does not lend it.
+func (c *compilation) contestWildcard(exact, wild holder, lose loseFunc) {
 	if c.hostRank(exact.e, exact.claim.name) > c.hostRank(wild.e, wild.claim.name) {
 		lose(wild.e, !wild.weak, wild.claim.pos, "add lends: ["+exact.claim.name+"]",
 			"%q covers the host %q, which tenant %q serves (%s)", wild.claim.name, exact.claim.name, exact.e.id, exact.claim.pos)

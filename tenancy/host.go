@@ -44,6 +44,7 @@ type Host struct {
 type site struct {
 	levels   []level
 	routes   []*Route // the longest first
+	reach    int      // how much of a path decides between them: the longest, and the byte after it
 	paths    pathRules
 	profile  tlsconfig.Profile
 	timeouts Timeouts

@@ -1,6 +1,8 @@
 package tenancy
 
 import (
+	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -27,18 +29,40 @@ const (
 	pathOverlong     = "it has a byte sequence that some programs read as an ASCII character"
 )
 
+// ordinary are the bytes that mean the same to every program, wherever they
+// stand in a path.
+var ordinary = ordinaryBytes()
+
+func ordinaryBytes() (table [256]bool) {
+	for c := 0x21; c < 0x7f; c++ {
+		table[c] = strings.IndexByte(`#%./;\`, byte(c)) < 0
+	}
+	return table
+}
+
 // ambiguity says why path is ambiguous to p, and "" if it is not. Escapes are
 // judged by what they stand for.
 func (p pathRules) ambiguity(path []byte) string {
 	var seg segment
 	var before octet
-	for rest := path; len(rest) > 0; {
-		c := octetAt(rest)
-		if why := p.judge(c, before, rest); why != "" {
+	for i := 0; i < len(path); {
+		if ordinary[path[i]] {
+			for i++; i < len(path) && ordinary[path[i]]; i++ {
+			}
+			seg.add('a')
+			before = octet{}
+			if i+1 < len(path) && path[i] == '/' && ordinary[path[i+1]] && !seg.dotted() {
+				seg, before = segment{}, octet{value: '/', width: 1} // by far the most
+				i++
+			}
+			continue
+		}
+		c := octetAt(path[i:])
+		if why := p.judge(c, before, path[i:]); why != "" {
 			return why
 		}
-		rest = rest[c.width:]
-		if seg.ends(c.value) {
+		i += c.width
+		if c.value == '/' || c.value == '\\' {
 			if seg.dotted() {
 				return pathDots
 			}
@@ -63,12 +87,10 @@ func (p pathRules) judge(c, before octet, rest []byte) string {
 		return pathNUL
 	case !c.escaped && (c.value < 0x20 || c.value == 0x7f):
 		return pathControl
+	case !c.escaped && c.value == '#':
+		return pathFragment
 	}
 	switch c.value {
-	case '#':
-		if !c.escaped {
-			return pathFragment
-		}
 	case '/':
 		if c.escaped && !p.encodedSlash {
 			return pathEncodedSlash
@@ -90,7 +112,7 @@ func (p pathRules) judge(c, before octet, rest []byte) string {
 		}
 	}
 	if (before.value == 0xc0 || before.value == 0xc1) && c.value&0xc0 == 0x80 {
-		return pathOverlong
+		return pathOverlong // RFC 3629 section 3
 	}
 	return ""
 }
@@ -138,8 +160,6 @@ type segment struct {
 	other     bool // it has a character that is no dot
 }
 
-func (s *segment) ends(c byte) bool { return c == '/' || c == '\\' }
-
 func (s *segment) add(c byte) {
 	switch {
 	case c == ';':
@@ -164,30 +184,38 @@ const prefixBytesMax = 256
 // one byte for the boundary, and one escape or character more.
 type pathBuffer [prefixBytesMax + 1 + utf8.UTFMax]byte
 
-// comparable writes to buf the beginning of path in the form in which prefixes
-// are compared: escapes are undone but those of "/", "\" and "%", whose
-// meaning would change; of these the digits are in upper case. When fold is
-// set, letters that differ in case only become the same. path must not be
-// ambiguous.
-func comparable(buf *pathBuffer, path []byte, fold bool) []byte {
+// comparable returns the beginning of path, reach bytes or a few more, in the
+// form in which prefixes are compared: escapes are undone but those of "/", "\"
+// and "%", whose meaning would change; of these the digits are in upper case.
+// When fold is set, letters that differ in case only become the same. path must
+// not be ambiguous. The result is in path or in buf.
+func comparable(buf *pathBuffer, path []byte, fold bool, reach int) []byte {
+	if !fold {
+		if start := path[:min(reach, len(path))]; bytes.IndexByte(start, '%') < 0 {
+			return start
+		}
+	}
 	out := buf[:0]
-	for len(path) > 0 && len(out) <= prefixBytesMax {
+	for len(path) > 0 && len(out) < reach {
+		if raw := path[0]; ordinary[raw] {
+			if fold {
+				raw = lower(raw)
+			}
+			out = append(out, raw)
+			path = path[1:]
+			continue
+		}
 		c := octetAt(path)
-		if c.escaped && (c.value == '/' || c.value == '\\' || c.value == '%') {
+		switch {
+		case c.escaped && (c.value == '/' || c.value == '\\' || c.value == '%'):
 			out = append(out, '%', upper(path[1]), upper(path[2]))
-			path = path[c.width:]
-			continue
+		case fold && c.value >= utf8.RuneSelf:
+			out, c.width = appendFolded(out, path)
+		case fold:
+			out = append(out, lower(c.value))
+		default:
+			out = append(out, c.value)
 		}
-		if fold && c.value >= utf8.RuneSelf {
-			var n int
-			out, n = appendFolded(out, path)
-			path = path[n:]
-			continue
-		}
-		if fold {
-			c.value = lower(c.value)
-		}
-		out = append(out, c.value)
 		path = path[max(c.width, 1):]
 	}
 	return out

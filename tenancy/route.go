@@ -105,12 +105,24 @@ func (r *Route) owns(path []byte) bool {
 // find returns the longest route that owns path, or nil. path is not
 // ambiguous.
 func (s *site) find(path []byte) *Route {
-	var plainBuffer, foldedBuffer pathBuffer
-	plain := comparable(&plainBuffer, path, false)
-	var folded []byte
 	if s.paths.protected {
-		folded = comparable(&foldedBuffer, path, true)
+		return s.findAnyCase(path)
 	}
+	var buffer pathBuffer
+	plain := comparable(&buffer, path, false, s.reach)
+	for _, r := range s.routes {
+		if r.owns(plain) {
+			return r
+		}
+	}
+	return nil
+}
+
+// findAnyCase is find where some routes match without regard to case.
+func (s *site) findAnyCase(path []byte) *Route {
+	var plainBuffer, foldedBuffer pathBuffer
+	plain := comparable(&plainBuffer, path, false, s.reach)
+	folded := comparable(&foldedBuffer, path, true, s.reach)
 	for _, r := range s.routes {
 		subject := plain
 		if r.fold {

@@ -42,6 +42,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	b.protect(s, t, drafts, &settings)
 	for _, d := range drafts {
 		s.routes = append(s.routes, b.compileRoute(t, d))
+		s.reach = max(s.reach, len(d.match)+1, len(d.folded)+1)
 	}
 	b.nest(s, t, drafts)
 	return s
@@ -133,7 +134,7 @@ func (b *builder) readPrefix(prefix string, at conf.Pos, rules pathRules) (match
 		return "", false
 	}
 	var buffer pathBuffer
-	form := comparable(&buffer, []byte(prefix), false)
+	form := comparable(&buffer, []byte(prefix), false, prefixBytesMax+1)
 	if len(form) > prefixBytesMax {
 		b.report.Fault(at, "", "route %q is longer than %d bytes", prefix, prefixBytesMax)
 		return "", false
@@ -199,7 +200,7 @@ func (b *builder) checkCase(drafts []*routeDraft) {
 // foldedMatch is match as paths look to a protected route.
 func foldedMatch(match string) string {
 	var buffer pathBuffer
-	return string(comparable(&buffer, []byte(match), true))
+	return string(comparable(&buffer, []byte(match), true, prefixBytesMax+1))
 }
 
 // compileRoute compiles a route but for the levels of routes around it.

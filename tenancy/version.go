@@ -53,7 +53,10 @@ func inlineVersion(entry *conf.Entry[TenantSpec], mainFile string) *version {
 // shownPath returns a path below the main file's folder as the operator would
 // type it.
 func shownPath(mainFile, file string) string {
-	return path.Join(path.Dir(mainFile), file)
+	if dir := path.Dir(mainFile); dir != "." {
+		return path.Join(dir, file)
+	}
+	return file
 }
 
 // tenantIDBytesMax keeps ids usable as a DNS label and as a file name.
