@@ -32,17 +32,25 @@ func serveConns(t testing.TB, handle func(net.Conn)) (addr string) {
 		t.Fatal(err)
 	}
 	var running sync.WaitGroup
+	var open sync.Map
 	running.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			t.Cleanup(func() { c.Close() })
-			running.Go(func() { defer c.Close(); handle(c) })
+			open.Store(c, true)
+			running.Go(func() {
+				defer open.Delete(c)
+				defer c.Close()
+				handle(c)
+			})
 		}
 	})
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() {
+		l.Close()
+		open.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
+	})
 	return l.Addr().String()
 }
 
@@ -133,6 +141,7 @@ func readRequest(c net.Conn) {
 
 // However the bytes of a request and of its answer are cut, both arrive whole.
 func TestDribble(t *testing.T) {
+	t.Parallel()
 	const request = "POST /x HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		"5;q=\"a b\"\r\nhello\r\n1\r\n \r\n005\r\nworld\r\n0\r\nSum: 1\r\n\r\n"
 	const answer = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
@@ -180,6 +189,7 @@ func TestDribble(t *testing.T) {
 
 // A client that does not take its answer is cut, and its backend let go.
 func TestClientThatDoesNotRead(t *testing.T) {
+	t.Parallel()
 	ended := make(chan error, 1)
 	backend := serveConns(t, func(c net.Conn) {
 		readRequest(c)
@@ -203,6 +213,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 
 // A backend that does not take a body is given up.
 func TestBackendThatDoesNotRead(t *testing.T) {
+	t.Parallel()
 	stop := make(chan struct{})
 	backend := serveConns(t, func(net.Conn) { <-stop })
 	defer close(stop)
@@ -313,6 +324,7 @@ func TestClientOfEachRequest(t *testing.T) {
 
 // An https backend is verified; one that cannot be is not asked.
 func TestHTTPSBackends(t *testing.T) {
+	t.Parallel()
 	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %d %s", r.Proto, len(body), r.TLS.ServerName)
@@ -345,6 +357,7 @@ func TestHTTPSBackends(t *testing.T) {
 
 // Whatever backends do, an answer that arrives whole belongs to its request.
 func TestAnswersAreNotMixed(t *testing.T) {
+	t.Parallel()
 	backend := serveConns(t, misbehave)
 	g := startGateway(t, tenantWith("request_buffer: 100B\n", backend, serveConns(t, misbehave)), setup{})
 	var clients sync.WaitGroup
