@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -94,7 +95,7 @@ func (q *Question) ParseURL(text string) error {
 		path = "/"
 	}
 	host, ok := cutPort([]byte(authority))
-	if !ok || len(host) == 0 {
+	if !ok || len(host) == 0 || bytes.IndexByte(host, '@') >= 0 {
 		return fmt.Errorf("%q has no host; write it like %q", text, "https://pa.acme.example/login")
 	}
 	q.Scheme, q.Host, q.Path = scheme, string(host), path

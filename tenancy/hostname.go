@@ -102,7 +102,10 @@ func appendName(dst, name []byte) ([]byte, bool) {
 		}
 		dst = append(dst, c)
 	}
-	return dst, label > 0
+	if label == 0 {
+		return nil, false
+	}
+	return dst, true
 }
 
 // appendAddress appends an IPv6 address with its brackets. It is judged by its

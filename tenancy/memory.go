@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"bytes"
+	"slices"
 
 	"gatehouse/internal/conf"
 	"gatehouse/ipallow"
@@ -92,7 +93,7 @@ func (e *entry) lookForFormer(w *world) {
 		e.former.version = e.old.running.version
 		return
 	}
-	if e.inline || w.in.LastGood == nil {
+	if e.inline || w.in.LastGood == nil || !isTenantID(e.id) {
 		return
 	}
 	text, ok := w.in.LastGood(e.id)
@@ -168,20 +169,25 @@ func (e *entry) keep(b *build) *build {
 // serve them: those that a broken file names, and all of a tenant that is not
 // served. They are refused, and fall to nobody's wildcard.
 func (e *entry) claims() []hostClaim {
-	if e.freshChosen() {
+	switch {
+	case e.freshChosen():
 		return nil
+	case e.chosen.serves():
+		return e.fresh.version.hosts
 	}
-	claims := e.fresh.version.hosts
-	if !e.chosen.serves() {
-		claims = claims[:len(claims):len(claims)]
-		if e.former.version != nil {
-			claims = append(claims, e.former.version.hosts...)
-		}
-		if e.old != nil {
-			claims = append(claims, e.old.claims...)
-			if e.old.running.version != nil {
-				claims = append(claims, e.old.running.version.hosts...)
-			}
+	lists := [][]hostClaim{e.fresh.version.hosts}
+	if e.former.version != nil {
+		lists = append(lists, e.former.version.hosts)
+	}
+	if e.old != nil {
+		lists = append(lists, e.old.claims)
+	}
+	seen := make(map[string]bool)
+	var claims []hostClaim
+	for _, h := range slices.Concat(lists...) {
+		if !seen[h.name] {
+			seen[h.name] = true
+			claims = append(claims, h)
 		}
 	}
 	return claims

@@ -16,7 +16,7 @@ type pathRules struct {
 // Why a path is ambiguous: two programs that read it may see two things, so
 // what is judged here might not be what a backend serves.
 const (
-	pathControl      = "it has a control byte"
+	pathControl      = "it has a blank or a control byte"
 	pathFragment     = `it has "#"`
 	pathPercent      = "a % is not followed by two hexadecimal digits"
 	pathNUL          = "it has %00"
@@ -85,7 +85,7 @@ func (p pathRules) judge(c, before octet, rest []byte) string {
 		return pathPercent
 	case c.value == 0 && c.escaped:
 		return pathNUL
-	case !c.escaped && (c.value < 0x20 || c.value == 0x7f):
+	case !c.escaped && (c.value <= ' ' || c.value == 0x7f):
 		return pathControl
 	case !c.escaped && c.value == '#':
 		return pathFragment

@@ -13,6 +13,11 @@ func (c *compilation) conclude() *Result {
 	r := new(Result)
 	r.Report.Add(&c.main)
 	r.MainFaults = c.main.Faults()
+	for _, item := range c.w.in.Main.Include.Items {
+		if slices.Contains(c.w.in.Unmatched, item.V) {
+			r.Report.Warn(item.Pos, "", "include %q matches no file", item.V)
+		}
+	}
 	records := make(map[string]*record, len(c.entries))
 	for _, e := range c.entries {
 		records[e.id] = &record{inline: e.inline, fresh: e.fresh, running: e.chosen, claims: e.claims(), judged: e.judged}
@@ -107,7 +112,8 @@ func (c *compilation) compare(r *Result) {
 		}
 	}
 	for id, old := range before.memory.records {
-		if c.table.memory.records[id] == nil && !old.inline {
+		now := c.table.memory.records[id]
+		if gone := now == nil || now.inline; gone && !old.inline && isTenantID(id) {
 			r.Forget = append(r.Forget, id)
 		}
 	}

@@ -10,6 +10,14 @@ import (
 	"gatehouse/tlsconfig"
 )
 
+// routesMost bounds the routes of a host: a decision may look at each of them,
+// and compiling them compares each with each. Applications have a handful.
+const routesMost = 1000
+
+// allRoutesMost bounds the routes of a tenant over all its hosts, so that one
+// file cannot hold up everybody's reload.
+const allRoutesMost = 20_000
+
 // routeDraft is a route on its way from what tenant and host write.
 type routeDraft struct {
 	prefix   string // as written first
@@ -34,6 +42,11 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		timeouts: settings.Timeouts.compile(),
 	}
 	b.compileHSTS(s, settings.TLS.HSTS)
+	if len(t.routes) > allRoutesMost {
+		b.report.Fault(b.v.spec.Pos, "write what hosts have in common once, on the tenant",
+			"the tenant has more than %d routes, those of all hosts taken together", allRoutesMost)
+		return s
+	}
 	backends := b.v.spec.Backends
 	if spec.Backends.Set() {
 		backends = spec.Backends
@@ -98,6 +111,10 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 	slices.SortFunc(drafts, func(a, c *routeDraft) int {
 		return cmp.Or(cmp.Compare(len(c.folded), len(a.folded)), cmp.Compare(a.match, c.match))
 	})
+	if len(drafts) > routesMost {
+		b.report.Fault(drafts[0].pos, "", "host %q has %d routes; expected at most %d", host.Host.V, len(drafts), routesMost)
+		return nil
+	}
 	if len(drafts) == 0 {
 		b.report.Fault(b.v.spec.Pos, "add backends: [URL]", "host %q has neither backends nor routes", host.Host.V)
 	}

@@ -104,7 +104,7 @@ func (h *twinHost) ambiguous(path string, protected bool) bool {
 	}
 	lower := strings.ToLower(path)
 	for _, c := range []byte(path) {
-		if c < 0x20 || c == 0x7f || c == '#' {
+		if c <= 0x20 || c == 0x7f || c == '#' {
 			return true
 		}
 	}
