@@ -161,17 +161,24 @@ func (w *world) rootFile(t *testing.T) string {
 }
 
 // freePorts finds ports below those that the kernel hands out to connections, so that no client takes them meanwhile.
+// Each stays this test's own until it ends, also against other runs on this machine: whoever holds the abstract socket
+// named after a port may use it.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	const lowest, highest = 20000, 32000
 	var ports []int
 	for range 1000 {
 		port := lowest + rand.IntN(highest-lowest)
+		claim, err := net.Listen("unix", fmt.Sprintf("@gatehouse-e2e-port-%d", port))
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { claim.Close() })
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
 		}
-		defer l.Close()
+		l.Close()
 		if ports = append(ports, port); len(ports) == n {
 			return ports
 		}
