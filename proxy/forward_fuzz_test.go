@@ -76,6 +76,9 @@ func judgeForwarded(c net.Conn) error {
 		if host, _, _ := strings.Cut(strings.ToLower(r.Host), ":"); strings.TrimSuffix(host, ".") != "a.example" {
 			return fmt.Errorf("the backend is asked for %q", r.Host)
 		}
+		if r.Header.Get("Expect") != "" {
+			_, _ = io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
+		}
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
 			return endOr(err)
 		}
