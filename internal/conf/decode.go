@@ -21,6 +21,10 @@ const (
 	// "billion laughs" of YAML. A shared list of a thousand entries may be used
 	// a hundred times; whoever needs more names it as a set.
 	maxAliasNodes = 100_000
+
+	// aliasNodeBytes is how long a text may be to count as one of them: longer
+	// ones cost as much as several, when they are read and when they are quoted.
+	aliasNodeBytes = 64
 )
 
 // Decode reads one file into a pointer to a struct and records every fault in
@@ -50,7 +54,7 @@ type walk struct {
 	report     *Report
 	path       []step       // from the root to the value at hand
 	expanding  []*yaml.Node // the targets of the aliases being followed
-	aliasNodes int          // visited below aliases
+	aliasNodes int          // visited below aliases, long ones counted several times
 }
 
 // step is one level on the way down.
@@ -64,21 +68,26 @@ func (w *walk) value(n *yaml.Node, p *plan, v reflect.Value) bool {
 	if n.Kind == yaml.AliasNode {
 		return w.alias(n, p, v)
 	}
-	if p.kind == kindAt || p.kind == kindList || p.kind == kindOneOrMany {
-		*v.Field(1).Addr().Interface().(*Pos) = w.pos(n)
-	}
 	if !w.admit(n) {
+		w.place(n, p, v)
 		return false
 	}
+	return w.admitted(n, p, v)
+}
+
+// admitted decodes n, which may stand here, into v. It calls itself with the
+// same n where a declaration wraps another.
+func (w *walk) admitted(n *yaml.Node, p *plan, v reflect.Value) bool {
+	w.place(n, p, v)
 	if !fits(n, p) {
 		return w.mismatch(n, p)
 	}
 	switch p.kind {
 	case kindAt:
-		return w.value(n, p.elem, v.Field(0))
+		return w.admitted(n, p.elem, v.Field(0))
 	case kindPointer:
 		v.Set(reflect.New(p.elem.typ))
-		return w.value(n, p.elem, v.Elem())
+		return w.admitted(n, p.elem, v.Elem())
 	case kindList, kindOneOrMany:
 		return w.list(n, p, v)
 	case kindMap:
@@ -87,6 +96,13 @@ func (w *walk) value(n *yaml.Node, p *plan, v reflect.Value) bool {
 		return w.structure(n, p, v)
 	}
 	return w.scalar(n, p, v)
+}
+
+// place notes where n stands.
+func (w *walk) place(n *yaml.Node, p *plan, v reflect.Value) {
+	if p.kind == kindAt || p.kind == kindList || p.kind == kindOneOrMany {
+		*v.Field(1).Addr().Interface().(*Pos) = w.pos(n)
+	}
 }
 
 // alias decodes what n refers to. A position within it is where it is written.
@@ -111,17 +127,18 @@ func (w *walk) admit(n *yaml.Node) bool {
 	if len(w.expanding) == 0 {
 		return true
 	}
-	w.aliasNodes++
-	if w.aliasNodes == maxAliasNodes+1 {
+	before := w.aliasNodes
+	w.aliasNodes += 1 + len(n.Value)/aliasNodeBytes
+	if before <= maxAliasNodes && w.aliasNodes > maxAliasNodes {
 		w.fault(n, "", "the aliases of this file expand to more than %d values", maxAliasNodes)
 	}
 	return w.aliasNodes <= maxAliasNodes
 }
 
 func (w *walk) list(n *yaml.Node, p *plan, v reflect.Value) bool {
-	nodes := n.Content
+	nodes, decode := n.Content, w.value
 	if n.Kind != yaml.SequenceNode {
-		nodes = []*yaml.Node{n}
+		nodes, decode = []*yaml.Node{n}, w.admitted
 	}
 	items := v.Field(0)
 	items.Set(reflect.MakeSlice(items.Type(), len(nodes), len(nodes)))
@@ -130,7 +147,7 @@ func (w *walk) list(n *yaml.Node, p *plan, v reflect.Value) bool {
 	for i, node := range nodes {
 		item := items.Index(i)
 		*item.Field(1).Addr().Interface().(*Pos) = w.pos(written(node))
-		ok = w.value(node, p.elem, item.Field(0)) && ok
+		ok = decode(node, p.elem, item.Field(0)) && ok
 	}
 	w.path = w.path[:len(w.path)-1]
 	return ok
@@ -159,7 +176,7 @@ func (w *walk) structure(n *yaml.Node, p *plan, v reflect.Value) bool {
 			return false
 		}
 	} else {
-		ok := w.value(n, p.short.plan, v.FieldByIndex(p.short.index))
+		ok := w.admitted(n, p.short.plan, v.FieldByIndex(p.short.index))
 		if !w.complete(n, p, map[*field]bool{p.short: true}) || !ok {
 			return false
 		}

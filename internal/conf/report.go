@@ -85,6 +85,11 @@ type Report struct {
 
 // Fault records that the configuration is refused because of what stands at p.
 func (r *Report) Fault(p Pos, hint, format string, args ...any) {
+	if r.Full() {
+		r.faults++
+		r.omitted++
+		return
+	}
 	r.put(Finding{Fault, p, clip(fmt.Sprintf(format, args...)), clip(hint)})
 }
 
@@ -97,6 +102,10 @@ func (r *Report) Warn(p Pos, hint, format string, args ...any) {
 func (r *Report) Note(p Pos, hint, format string, args ...any) {
 	r.put(Finding{Note, p, clip(fmt.Sprintf(format, args...)), clip(hint)})
 }
+
+// Full reports whether nothing that comes is kept any more, because there are
+// as many faults already: whoever works out a hint may save the work.
+func (r *Report) Full() bool { return r.faults >= maxFindings }
 
 // Add records all findings of other, which stays as it is, and counts what
 // other counted and did not keep.
@@ -122,7 +131,8 @@ func (r *Report) Findings() []Finding {
 	return sorted
 }
 
-// Faults returns how many faults were recorded, those not kept included.
+// Faults returns how many faults were recorded, those not kept included. Once
+// the report is full, one that is recorded twice counts twice.
 func (r *Report) Faults() int { return r.faults }
 
 // Omitted returns how many findings were counted and not kept.

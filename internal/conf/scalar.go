@@ -35,7 +35,7 @@ func (w *walk) scalar(n *yaml.Node, p *plan, v reflect.Value) bool {
 		v.SetInt(number)
 	case kindString:
 		if p.enum != nil && !slices.Contains(p.enum, n.Value) {
-			return w.fault(n, didYouMean(n.Value, p.enum), "%q is unknown; expected %s", n.Value, listed(p.enum, "or"))
+			return w.fault(n, DidYouMean(n.Value, p.enum), "%q is unknown; expected %s", n.Value, listed(p.enum, "or"))
 		}
 		v.SetString(n.Value)
 	case kindScalar:

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 )
@@ -13,7 +14,11 @@ func (w *walk) unknown(key *yaml.Node, p *plan) bool {
 	if slices.Contains(p.later, key.Value) {
 		return w.fault(key, "", "%q is not in this version", key.Value)
 	}
-	return w.fault(key, w.keyHint(key.Value, p), "unknown key %q", key.Value)
+	hint := ""
+	if !w.report.Full() {
+		hint = w.keyHint(key.Value, p)
+	}
+	return w.fault(key, hint, "unknown key %q", key.Value)
 }
 
 func (w *walk) keyHint(name string, p *plan) string {
@@ -28,7 +33,7 @@ func (w *walk) keyHint(name string, p *plan) string {
 	if hint := w.elsewhere(name, p); hint != "" {
 		return hint
 	}
-	return didYouMean(name, names)
+	return DidYouMean(name, names)
 }
 
 // elsewhere says where a key belongs that is declared one level up or down.
@@ -70,27 +75,48 @@ func (p *plan) names() []string {
 	return names
 }
 
-// didYouMean returns a hint that names the nearest of candidates, or "".
-func didYouMean(word string, candidates []string) string {
-	near, distance := nearest(word, candidates)
-	if near == "" || distance > max(1, min(len(word), len(near))/3) {
+// DidYouMean returns a hint that names the nearest of candidates, or "".
+func DidYouMean(word string, candidates []string) string {
+	near := Nearest(word, candidates)
+	if near == "" {
 		return ""
 	}
 	return "did you mean " + strconv.Quote(near) + "?"
 }
 
-// maxSuggest bounds the words that are compared: no declared key is longer,
-// and comparing costs the product of the lengths.
-const maxSuggest = 40
+// Nearest returns the candidate that word was probably meant to be, or "": one
+// that differs in no more than a third of its letters. Case, hyphens and
+// underscores make no difference.
+func Nearest(word string, candidates []string) string {
+	near, distance := nearest(word, candidates)
+	if distance > max(1, min(len(word), len(near))/3) {
+		return ""
+	}
+	return near
+}
 
-// nearest returns the candidate with the smallest edit distance to word. Case,
-// hyphens and underscores make no difference.
+const (
+	// maxSuggestBytes bounds the words that are compared: no declared key, set
+	// or tenant has a longer name, and comparing costs the product of the
+	// lengths.
+	maxSuggestBytes = 63
+
+	// maxCandidates bounds the names that a word is compared with: a file may
+	// define names by the ten thousand, and misspell as many.
+	maxCandidates = 1000
+)
+
+// nearest returns the candidate with the smallest edit distance to word.
 func nearest(word string, candidates []string) (near string, distance int) {
-	if len(word) > maxSuggest {
+	if word == "" || len(word) > maxSuggestBytes || len(candidates) > maxCandidates {
 		return "", 0
 	}
+	plain := folded(word)
 	for _, c := range candidates {
-		if d := editDistance(folded(word), folded(c)); near == "" || d < distance {
+		if len(c) > maxSuggestBytes {
+			continue
+		}
+		if d := editDistance(plain, folded(c)); near == "" || d < distance {
 			near, distance = c, d
 		}
 	}
@@ -98,7 +124,12 @@ func nearest(word string, candidates []string) (near string, distance int) {
 }
 
 func folded(word string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(word))
+	return strings.Map(func(c rune) rune {
+		if c == '-' || c == '_' {
+			return -1
+		}
+		return unicode.ToLower(c)
+	}, word)
 }
 
 // editDistance counts the insertions, deletions, replacements and swaps of

@@ -122,7 +122,7 @@ func TestAliasesAreBounded(t *testing.T) {
 		b.WriteString("}\n")
 	}
 	b.WriteString("tenants: {a: {hosts: [{host: c, routes: *r9}]}}\n")
-	want := "t.yaml:2:14: the aliases of this file expand to more than 100000 values\n"
+	want := "t.yaml:3:211: the aliases of this file expand to more than 100000 values\n"
 	if got := findings(b.String()); got != want {
 		t.Errorf("findings = %s, want %s", got, want)
 	}
