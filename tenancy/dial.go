@@ -10,8 +10,8 @@ import (
 // dialRules are the guards that every address is held to when it is dialled:
 // a name resolves to whatever its owner says.
 type dialRules struct {
-	networks  []netip.Prefix // require.backend_networks; nil: any
-	listeners []*Listener
+	networks  []netip.Prefix        // require.backend_networks; nil: any
+	listeners []*Listener           // those that serve no tenant included
 	machine   func(netip.Addr) bool // reports an address of this machine; may be nil
 }
 

@@ -20,8 +20,11 @@ type Input struct {
 	// compiles every tenant, and those that mean the same keep their pointers.
 	MainText []byte
 
-	Sets       *ipallow.Sets // the main file's
-	Listeners  []*Listener
+	Sets      *ipallow.Sets // the main file's
+	Listeners []*Listener
+	// Reserved are addresses, host:port, that are listened on and serve no
+	// tenant: health and admin. No backend is there either.
+	Reserved   []string
 	PublicPort int // what redirects name; 0 for 443
 	TLS        TLSDefaults
 

@@ -129,9 +129,6 @@ func (v *version) says(file string, text []byte) bool {
 	return !v.unread && v.file == file && bytes.Equal(v.text, text)
 }
 
-// sound reports whether reading found no fault.
-func (v *version) sound() bool { return v.report.Faults() == 0 }
-
 // compileSets compiles the sets of the text over those of the main file.
 func (v *version) compileSets(outer *ipallow.Sets, r *conf.Report) *ipallow.Sets {
 	specs := make(conf.Map[ipallow.SetSpec], len(v.spec.Sets))

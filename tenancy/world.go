@@ -34,6 +34,9 @@ func newWorld(in *Input, r *conf.Report) *world {
 		w.same = in.sameAs(in.Previous.memory.input)
 	}
 	w.builtin.TLS = &tlsconfig.Spec{HSTS: in.TLS.HSTS}
+	if in.TLS.HSTS != nil && in.TLS.Internal {
+		r.Note(in.TLS.HSTS.Pos, "", "hosts that are served from the internal CA get no HSTS")
+	}
 	if in.Main.Defaults != nil {
 		checkShared(in.Main.Defaults, "defaults", r)
 		w.decoder.Merge(&w.builtin, in.Main.Defaults)
@@ -45,7 +48,13 @@ func newWorld(in *Input, r *conf.Report) *world {
 		w.groups[group.Key] = &group.V
 	}
 	w.block = in.Sets.Compile(in.Main.Block, r)
-	w.dialling = dialRules{listeners: in.Listeners, machine: in.MachineAddrs}
+	w.dialling = dialRules{listeners: slices.Clone(in.Listeners), machine: in.MachineAddrs}
+	for _, address := range in.Reserved {
+		// Whoever passes it judged it; what cannot be read is no place to dial.
+		if l := readAddress(conf.At[string]{V: address}, new(conf.Report)); l != nil {
+			w.dialling.listeners = append(w.dialling.listeners, l)
+		}
+	}
 	w.readRequire(r)
 	for _, l := range in.Listeners {
 		if l.perRequest() {
