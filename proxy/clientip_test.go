@@ -8,8 +8,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"gatehouse/tenancy"
 )
 
 // v2Header is a PROXY header of version 2 for a TCP connection over IPv4, with
@@ -111,16 +114,27 @@ func TestProxyHeaderIsRequired(t *testing.T) {
 	eventually(t, "all are counted", func() bool { return counter(t, w.metrics, series) == 4 })
 }
 
-// TestProxyHeaderInTime: a balancer that says nothing is cut off.
+// TestProxyHeaderInTime: a balancer that says nothing, or says it too slowly, is
+// cut off.
 func TestProxyHeaderInTime(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, twoTenants)
-	c, err := from(balancer).Dial("tcp", w.addr("proxied"))
-	if err != nil {
-		t.Fatal(err)
+	for _, says := range []string{"", "PROXY TCP4"} {
+		bubble(t, func(s *Server, c *conn, client net.Conn) {
+			var saying sync.WaitGroup
+			defer saying.Wait()
+			defer client.Close()
+			saying.Go(func() {
+				for _, letter := range []byte(says) {
+					_, _ = client.Write([]byte{letter})
+					time.Sleep(time.Second)
+				}
+			})
+			began := time.Now()
+			if got := s.identify(c); got != tenancy.ProxyHeader {
+				t.Errorf("saying %q is refused for %q", says, got)
+			}
+			within(t, "the wait", time.Since(began), proxyHeaderTimeout)
+		})
 	}
-	defer c.Close()
-	endsWithin(t, c, proxyHeaderTimeout+3*time.Second)
 }
 
 // TestProxyHeaderOfStrangers: whoever is not listed is closed, and on a direct

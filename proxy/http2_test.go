@@ -378,10 +378,14 @@ func TestHTTP2SlowBody(t *testing.T) {
 	w.main = "defaults: {timeouts: {idle: 1s}}\n"
 	w.apply()
 	w.answerWith(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-	for i, length := range []string{"10", "200000"} {
+	var clients []*framed
+	for _, length := range []string{"10", "200000"} { // held back, streamed
 		f := w.frames("127.0.0.1", "a.example")
 		f.ask(1, false, ":method", "POST", ":scheme", "https", ":authority", "a.example", ":path", "/", "content-length", length)
 		f.must(f.WriteData(1, false, []byte("abc")))
+		clients = append(clients, f)
+	}
+	for i, f := range clients {
 		if got := f.answer(1); !strings.HasPrefix(got, "408") {
 			t.Errorf("case %d: the client sees %.80s, want 408", i, got)
 		}
