@@ -237,7 +237,7 @@ func TestMainFileTypo(t *testing.T) {
 	}
 	w.write(t, "gatehouse.yaml", strings.Replace(string(main), "shutdown:", "shutdwon:", 1))
 	got := w.gatehouse(t, "reload")
-	if got.code != 1 || !strings.Contains(got.stdout+got.stderr, "gatehouse.yaml:11:1") {
+	if got.code != 1 || !strings.Contains(got.stdout+got.stderr, "gatehouse.yaml:12:1") {
 		t.Errorf("reload of a wrong main file = %d, want 1 with its position:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	get(t, c, w.url("acme.example", "/"), 200)
