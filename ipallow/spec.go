@@ -42,9 +42,6 @@ const (
 	// setMark begins an entry that names a set.
 	setMark = "set:"
 
-	// maxSetName is the longest name of a set; what setName says too.
-	maxSetName = 63
-
 	// maxParts bounds what one list is made of: each set, and in it each day on
 	// which entries end, costs a lookup in every decision. A year of days is more
 	// than anyone keeps in order.
@@ -156,37 +153,70 @@ func (s *Sets) names() []string {
 func (s *Sets) Compile(entries conf.List[EntrySpec], r *conf.Report) *List {
 	var own []entry
 	var members []member
+	named := make(map[*group]int) // index in members
 	for i := range entries.Items {
 		item := &entries.Items[i].V
-		name, isSet := strings.CutPrefix(item.IP.V, setMark)
-		if !isSet {
+		if !strings.HasPrefix(item.IP.V, setMark) {
 			own = appendEntry(own, item, r)
 			continue
 		}
-		g := s.lookup(name)
-		if g == nil {
-			r.Fault(item.IP.Pos, s.unknownHint(name), "there is no set %q; expected the name of a set of this file or of the main file", name)
+		m, ok := s.mention(item, r)
+		if !ok {
 			continue
 		}
-		members = append(members, member{g, endOf(item.Until), item.Why.V, item.IP.Pos, !s.owns(g)})
+		at, again := named[m.group]
+		if !again {
+			named[m.group] = len(members)
+			members = append(members, m)
+			continue
+		}
+		r.Warn(m.pos, "remove one of the two", "%q is listed at %s as well", item.IP.V, members[at].pos)
+		if m.until > members[at].until {
+			members[at] = m
+		}
 	}
 	if len(own) > 0 {
 		literals := compileGroup("", own, r)
 		members = slices.Insert(members, 0, member{group: literals, until: never, pos: entries.Pos})
 	}
-	l := newList(members)
-	if len(l.parts) > maxParts {
-		r.Fault(entries.Pos, "remove entries whose day has passed, or put sets together",
-			"the list has %d parts, one for each set and each day on which entries end; expected at most %d", len(l.parts), maxParts)
+	return newList(bounded(members, entries.Pos, r))
+}
+
+// mention looks up the set that an entry names.
+func (s *Sets) mention(item *EntrySpec, r *conf.Report) (m member, ok bool) {
+	name := strings.TrimPrefix(item.IP.V, setMark)
+	g := s.lookup(name)
+	if g == nil {
+		hint := ""
+		if !r.Full() {
+			hint = s.unknownHint(name)
+		}
+		r.Fault(item.IP.Pos, hint, "there is no set %q; expected the name of a set of this file or of the main file", name)
+		return member{}, false
 	}
-	return l
+	return member{g, endOf(item.Until), item.Why.V, item.IP.Pos, !s.owns(g)}, true
+}
+
+// bounded cuts a list off where it has too many parts. An empty set counts too:
+// comparing lists looks at each member.
+func bounded(members []member, at conf.Pos, r *conf.Report) []member {
+	parts := 0
+	for i, m := range members {
+		if parts += max(1, len(m.group.parts)); parts > maxParts {
+			r.Fault(at, "remove entries whose day has passed, or put sets together",
+				"the list has more than %d parts, one for each set and each day on which entries end", maxParts)
+			return members[:i]
+		}
+	}
+	return members
 }
 
 func (s *Sets) unknownHint(name string) string {
-	if near := nearest(name, s.names()); near != "" {
+	names := s.names()
+	if near := conf.Nearest(name, names); near != "" {
 		return fmt.Sprintf("did you mean %q?", setMark+near)
 	}
-	if names := s.names(); len(names) == 0 {
+	if len(names) == 0 {
 		return "no set is defined: add it below \"sets\""
 	}
 	return "add it below \"sets\""

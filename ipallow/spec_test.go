@@ -3,6 +3,7 @@ package ipallow
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -222,11 +223,73 @@ func TestTooManyParts(t *testing.T) {
 		t.Errorf("%d dates:\n%s", maxParts, findings(r))
 	}
 	b.WriteString("    - 10.1.1.1\n")
-	want := `t.yaml:3:5: the list has 401 parts, one for each set and each day on which entries end; expected at most 400
+	want := `t.yaml:3:5: the list has more than 400 parts, one for each set and each day on which entries end
     hint: remove entries whose day has passed, or put sets together
 `
 	if _, _, r := load(b.String()); findings(r) != want {
 		t.Errorf("got\n%s\nwant\n%s", findings(r), want)
+	}
+}
+
+// A list in which a set stands ten thousand times must not hold its networks
+// as often: that is how a small file fills the memory.
+func TestSetNamedTwice(t *testing.T) {
+	outer, _, r := load(`sets: {a: [192.0.2.1]}
+access: {allow: [{ip: "set:a", until: 2026-01-01}, "set:a", {ip: "set:a", until: 2027-01-01}]}`)
+	want := `t.yaml:2:52: warning: "set:a" is listed at t.yaml:2:23 as well
+    hint: remove one of the two
+t.yaml:2:66: warning: "set:a" is listed at t.yaml:2:52 as well
+    hint: remove one of the two
+`
+	if diff := cmp.Diff(want, findings(r)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	if got := len(outer.allow.members); got != 1 {
+		t.Errorf("the list has %d members, want 1", got)
+	}
+	if !outer.Admits(netip.MustParseAddr("192.0.2.1"), at("2030-01-01 00:00:00")) {
+		t.Error("the mention without a date does not count")
+	}
+}
+
+func TestTooManySets(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("sets:\n")
+	for i := range maxParts + 100 {
+		fmt.Fprintf(&b, "  s%d: []\n", i)
+	}
+	b.WriteString("access:\n  allow:\n")
+	for i := range maxParts + 100 {
+		fmt.Fprintf(&b, "    - set:s%d\n", i)
+	}
+	outer, _, r := load(b.String())
+	if r.Faults() != 1 || !strings.Contains(findings(r), "the list has more than 400 parts") {
+		t.Errorf("findings = %s", findings(r))
+	}
+	if got := len(outer.allow.members); got != maxParts {
+		t.Errorf("the list has %d members, want %d", got, maxParts)
+	}
+}
+
+// Hints are worked out for the findings that are kept, no more.
+func TestMisspelledSetsAreCheap(t *testing.T) {
+	var specs conf.Map[SetSpec]
+	var entries conf.List[EntrySpec]
+	for i := range 500 {
+		specs = append(specs, conf.Entry[SetSpec]{Key: fmt.Sprintf("%060d", i)})
+	}
+	for i := range 5000 {
+		at := conf.Pos{File: "t.yaml", Line: i + 1, Col: 1}
+		entries.Items = append(entries.Items, conf.At[EntrySpec]{V: EntrySpec{IP: conf.At[string]{V: fmt.Sprintf("set:x%060d", i), Pos: at}}})
+	}
+	r := new(conf.Report)
+	sets := CompileSets(specs, nil, r)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	sets.Compile(entries, r)
+	runtime.ReadMemStats(&after)
+	if got, most := (after.TotalAlloc-before.TotalAlloc)>>20, uint64(512); got > most {
+		t.Errorf("%d faults took %d MiB, want at most %d", r.Faults(), got, most)
 	}
 }
 
