@@ -78,7 +78,7 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrow *ip
 func (b *builder) compile() *Tenant {
 	spec := b.v.spec
 	if group := spec.Group; group.Set() && b.w.groups[group.V] == nil && group.V != "" {
-		b.report.Fault(group.Pos, didYouMean(group.V, b.w.groupNames()), "there is no group %q; expected a group of the main file", group.V)
+		b.report.Fault(group.Pos, conf.DidYouMean(group.V, b.w.groupNames()), "there is no group %q; expected a group of the main file", group.V)
 	}
 	b.settings = b.w.settings(spec.Group.V)
 	checkSettings(&spec.SettingsSpec, b.report)

@@ -131,7 +131,7 @@ func (b *builder) readIs(c *expectCase, is conf.At[string]) {
 	case word == Refuse.String() && name != "":
 		b.readReason(c, name, is.Pos)
 	default:
-		hint := didYouMean(is.V, []string{"forward", "redirect"})
+		hint := conf.DidYouMean(is.V, []string{"forward", "redirect"})
 		b.report.Fault(is.Pos, hint, "%q is not a verdict; expected forward, redirect, or refuse and a reason", is.V)
 	}
 }
@@ -154,7 +154,7 @@ func (b *builder) readReason(c *expectCase, name string, at conf.Pos) {
 		b.report.Fault(at, "", "the reason %q is not in this version", name)
 		return
 	}
-	b.report.Fault(at, didYouMean(name, judged), "there is no reason %q; expected one of %s", name, strings.Join(judged, ", "))
+	b.report.Fault(at, conf.DidYouMean(name, judged), "there is no reason %q; expected one of %s", name, strings.Join(judged, ", "))
 }
 
 // readAt reads when the case is judged: 2027-02-01 (its first second, UTC),
