@@ -15,7 +15,7 @@ func (c *compilation) assemble() {
 	t := &Table{
 		generation: 1,
 		exact:      make(map[string]*Host, hosts),
-		wildcards:  make(map[string]*Host),
+		wildcards:  make(map[string]*Host, hosts/4),
 		claims:     make(map[string]claim),
 		tenants:    make([]*Tenant, 0, len(c.entries)),
 		byID:       make(map[string]*Tenant, len(c.entries)),

@@ -56,7 +56,7 @@ func (e *entry) rank(held bool) rank {
 // holder is who claims a host.
 type holder struct {
 	e     *entry
-	claim hostClaim
+	claim *hostClaim
 	weak  bool // it is claimed and not served
 }
 
@@ -71,7 +71,9 @@ func (c *compilation) resolve() bool {
 		}
 	}
 	c.resolveHosts(lose)
-	c.resolveBackends(lose)
+	if len(losers) == 0 { // who gives way about a host may not use its backends after all
+		c.resolveBackends(lose)
+	}
 	for _, e := range c.entries {
 		if losers[e] {
 			c.demote(e)
@@ -97,7 +99,7 @@ func (h *holders) of(name string) (in map[string]holder, key string) {
 }
 
 func (c *compilation) resolveHosts(lose loseFunc) {
-	all := holders{make(map[string]holder, 2*len(c.entries)), make(map[string]holder)}
+	all := holders{make(map[string]holder, 2*len(c.entries)), make(map[string]holder, len(c.entries)/2)}
 	c.eachClaim(func(h holder) {
 		in, key := all.of(h.claim.name)
 		switch other, taken := in[key]; {
@@ -125,12 +127,13 @@ func (c *compilation) resolveHosts(lose loseFunc) {
 func (c *compilation) eachClaim(do func(holder)) {
 	for _, e := range c.entries {
 		if e.chosen.serves() {
-			for _, h := range e.chosen.version.hosts {
-				do(holder{e, h, false})
+			for i := range e.chosen.version.hosts {
+				do(holder{e, &e.chosen.version.hosts[i], false})
 			}
 		}
-		for _, h := range e.claims() {
-			do(holder{e, h, true})
+		claims := e.claims()
+		for i := range claims {
+			do(holder{e, &claims[i], true})
 		}
 	}
 }
