@@ -4,6 +4,7 @@ package http1
 // 7.6.1).
 type connection struct {
 	values    [][]byte // the values of the fields, views
+	options   int      // in all of them
 	lengths   uint64   // bit n: an option of n bytes is there; bit 63: of 63 or more
 	close     bool
 	keepAlive bool
@@ -21,6 +22,9 @@ func (c *connection) add(value []byte) *rule {
 	for rest := value; len(rest) > 0; {
 		var option []byte
 		option, rest = element(rest)
+		if c.options++; c.options > optionsMax {
+			return errOptionsMany
+		}
 		if len(option) == 0 {
 			continue
 		}

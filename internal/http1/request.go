@@ -62,8 +62,9 @@ func (h *RequestHead) Reset() {
 // line included; one empty line before the request line is skipped and counted
 // (RFC 9112 section 2.2). With ErrIncomplete, call again with the same bytes,
 // at whatever address, and more behind them: no byte is looked at twice for
-// line ends, and what must be refused is refused as soon as it is seen. Any
-// other error is a *[Error] and final. After a result, Parse begins anew.
+// line ends, and bad line ends and too much of anything are refused as soon as
+// they are seen, the rest when the head is there. Any other error is a *[Error]
+// and final. After a result, Parse begins anew.
 func (h *RequestHead) Parse(buf []byte, lim Limits) (int, error) {
 	n, r := h.find(buf, &lim)
 	if r == nil && n == 0 {

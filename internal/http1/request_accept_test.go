@@ -53,6 +53,7 @@ var acceptedRequests = []struct{ why, rfc, head, want string }{
 	{"close in capitals", "9110 7.6.1", "GET / HTTP/1.1\r\n" + host + "Connection: CLOSE\r\n" + end, "GET / 1.1 a.example:0"},
 	{"close in a second field", "9110 5.3", "GET / HTTP/1.1\r\n" + host + "Connection: x-a\r\nConnection: close\r\n" + end, "GET / 1.1 a.example:0"},
 	{"empty elements in Connection", "9110 5.6.1", "GET / HTTP/1.1\r\n" + host + "Connection: , ,close,,\r\n" + end, "GET / 1.1 a.example:0"},
+	{"32 Connection options", "9110 7.6.1", "GET / HTTP/1.1\r\n" + host + "Connection: a" + strings.Repeat(",b", 31) + "\r\n" + end, "GET / 1.1 a.example:0 keep"},
 	{"empty Connection", "9110 7.6.1", "GET / HTTP/1.1\r\n" + host + "Connection:\r\n" + end, "GET / 1.1 a.example:0 keep"},
 	{"Connection names TE", "9110 10.1.4", "GET / HTTP/1.1\r\n" + host + "TE: trailers\r\nConnection: TE\r\n" + end, "GET / 1.1 a.example:0 keep trailers"},
 	{"TE with more than trailers", "9110 10.1.4", "GET / HTTP/1.1\r\n" + host + "TE: gzip;q=0.5, Trailers\r\n" + end, "GET / 1.1 a.example:0 keep trailers"},

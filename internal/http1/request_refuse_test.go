@@ -223,6 +223,9 @@ var refusedRequests = []struct {
 	{"Connection names Forwarded", "7239 4", get + host + "Connection: Forwarded\r\n" + end, errNominated},
 	{"Connection option with a blank", "9110 7.6.1", get + host + "Connection: close x\r\n" + end, errConnection},
 	{"Connection option in quotes", "9110 7.6.1", get + host + "Connection: \"close\"\r\n" + end, errConnection},
+	{"33 Connection options", "9110 7.6.1", get + host + "Connection: a" + strings.Repeat(",b", 32) + "\r\n" + end, errOptionsMany},
+	{"33 Connection options in two fields", "9110 7.6.1", get + host + "Connection: a" + strings.Repeat(",b", 30) + "\r\nConnection: c,d\r\n" + end, errOptionsMany},
+	{"33 empty Connection options", "9110 5.6.1", get + host + "Connection: " + strings.Repeat(",", 33) + "\r\n" + end, errOptionsMany},
 	{"Connection options by semicolon", "9110 7.6.1", get + host + "Connection: close; x\r\n" + end, errConnection},
 
 	{"too many fields", "9110 5.4", get + host + strings.Repeat("A: b\r\n", 128) + end, errFieldsMany},

@@ -139,12 +139,20 @@ func (h *ResponseHead) conclude(method []byte) *rule {
 	if r := h.framing.check(h.Minor); r != nil {
 		return r
 	}
-	if h.Status < 200 || h.Status == 204 || h.Status == 304 || string(method) == "HEAD" {
+	announced, length := h.framing.body(UntilClose)
+	announces := announced == Chunked || length > 0
+	switch {
+	case h.Status < 200 && h.Status != 101 && announces:
+		return errInterimBody
+	case h.Status < 200 || h.Status == 204 || h.Status == 304 || string(method) == "HEAD":
 		h.Framing, h.ContentLength = NoBody, 0
-	} else {
-		h.Framing, h.ContentLength = h.framing.body(UntilClose)
+	default:
+		h.Framing, h.ContentLength = announced, length
 	}
-	h.KeepAlive = h.Framing != UntilClose && h.Status != 101 && h.connection.persists(h.Minor)
+	// A 204 that announces a body may send one, which would be read as the
+	// beginning of the next answer (RFC 9112 section 6.1, RFC 9110 section 8.6).
+	doubtful := h.Framing == UntilClose || h.Status == 101 || h.Status == 204 && announces
+	h.KeepAlive = !doubtful && h.connection.persists(h.Minor)
 	h.WebSocket = h.Status == 101 && h.Minor == 1 && h.upgrades == 1 && h.websocket && h.connection.upgrade
 	return nil
 }
