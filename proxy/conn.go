@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gatehouse/internal/metrics"
 	"gatehouse/tenancy"
 )
 
@@ -43,6 +44,7 @@ type conn struct {
 	signs       bool // holds a token of Server.signing
 
 	claims    claims
+	tenant    *metrics.Tenant // counts the connection since settle; may be nil
 	closeOnce sync.Once
 	closeErr  error
 }

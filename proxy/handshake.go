@@ -21,7 +21,7 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 		s.refused(c, c.refusal, t.ConnectionState().ServerName)
 	case err != nil:
 		c.peer.counts.Handshake(false)
-		s.log.Debug("handshake ended early", "client", c.peer.client, "late", c.watch.expired(), "error", err)
+		s.log.Debug("handshake ended early", "client", s.options.LogClient.show(c.peer.client), "late", c.watch.expired(), "error", err)
 	default:
 		c.watch.disarm()
 		c.certificate = nil

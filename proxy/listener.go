@@ -153,6 +153,7 @@ func (s *Server) forget(c *conn) {
 	s.registry.remove(&c.watch)
 	s.budget.unclaim(c)
 	c.peer.counts.Closed()
+	c.tenant.Connection(-1)
 	s.lifetime.open.done()
 }
 

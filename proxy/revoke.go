@@ -109,6 +109,10 @@ func (j *judged) question(p *peer, now int64) tenancy.Request {
 // that the handshake asked may have been replaced meanwhile. It reports whether
 // the connection may go on.
 func (s *Server) settle(c *conn) bool {
+	if t := s.snapshot().table.Tenant(c.peer.tenantID); t != nil {
+		c.tenant = s.metrics.Tenant(t.ID())
+		c.tenant.Connection(+1)
+	}
 	c.settled.Store(true)
 	s.judgeWatch(s.snapshot(), &c.watch, time.Now().Unix(), true)
 	return !c.watch.cut()

@@ -24,9 +24,11 @@ func (s *Server) serve(c *conn) {
 	}
 	if c.peer.listener.Plain {
 		s.budget.shaken(c)
-		if s.settle(c) {
-			go s.servePlain(c)
+		if !s.settle(c) {
+			_ = c.Close()
+			return
 		}
+		go s.servePlain(c)
 		return
 	}
 	t := s.shakeHands(c)
@@ -55,7 +57,12 @@ func (s *Server) contain(c *conn) {
 	}
 	c.signed()
 	_ = c.Close()
+	s.faulty("a connection met a fault of the gateway and was closed", c, fault)
+}
+
+// faulty counts and logs a fault of ours.
+func (s *Server) faulty(text string, c *conn, fault any) {
 	s.metrics.Panicked()
-	s.log.Error("a connection met a fault of the gateway and was closed",
-		"listener", c.peer.listener.Name, "tenant", c.peer.tenantID, "fault", fault, "stack", string(debug.Stack()))
+	s.log.Error(text, "listener", c.peer.listener.Name, "tenant", c.peer.tenantID,
+		"fault", fault, "stack", string(debug.Stack()))
 }

@@ -305,3 +305,20 @@ func TestFaultsStayOnTheirConnection(t *testing.T) {
 	}
 	eventually(t, "no handshake counts as unfinished", func() bool { return w.server.budget.handshakes.Load() == 0 })
 }
+
+// TestFaultsStayOnTheirStream: over HTTP/2 not even the connection ends.
+func TestFaultsStayOnTheirStream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	c := w.server.newConn(broken{}, peer{listener: w.table.Listeners()[0]})
+	defer func() {
+		if got := recover(); got != http.ErrAbortHandler {
+			t.Errorf("the library is left with %v, want what makes it reset the stream", got)
+		}
+		if n := counter(t, w.metrics, "gatehouse_panics_total"); n != 1 {
+			t.Errorf("%v faults are counted, want 1", n)
+		}
+		w.server.forget(c)
+	}()
+	w.server.serveStream(c, nil, nil) // there is no request to make sense of
+}

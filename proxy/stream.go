@@ -38,17 +38,25 @@ func (s *Server) serveStream(c *conn, w http.ResponseWriter, r *http.Request) {
 	st.time.watch = &st.watch
 	s.lifetime.open.add()
 	s.registry.add(&st.watch)
-	defer func() {
-		// After close the sweeper keeps its hands off w, which the library
-		// uses again once this function has returned.
-		st.watch.close()
-		s.registry.remove(&st.watch)
-		s.lifetime.open.done()
-	}()
+	defer st.leave(s)
 	c.served.Store(true)
 	st.exchange(s)
-	if st.aborted {
-		panic(http.ErrAbortHandler) // the library sends RST_STREAM
+}
+
+// leave takes the stream off the books, contains a fault of ours, and ends an
+// answer that is to look cut: the library answers this panic with RST_STREAM.
+func (st *stream) leave(s *Server) {
+	fault := recover()
+	// After close the sweeper keeps its hands off w, which the library uses
+	// again once the handler has returned.
+	st.watch.close()
+	s.registry.remove(&st.watch)
+	s.lifetime.open.done()
+	if fault != nil {
+		s.faulty("a request over HTTP/2 met a fault of the gateway and was reset", st.conn, fault)
+	}
+	if fault != nil || st.aborted {
+		panic(http.ErrAbortHandler)
 	}
 }
 
