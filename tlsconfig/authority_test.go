@@ -36,6 +36,20 @@ var (
 	})
 )
 
+// publicOnly is the public half of a key whose other half nobody has.
+type publicOnly struct {
+	crypto.Signer
+	key crypto.PublicKey
+}
+
+func (p publicOnly) Public() crypto.PublicKey { return p.key }
+
+// rsaNumber is an RSA key of so many bits that need not be a product of primes.
+func rsaNumber(bits uint) crypto.Signer {
+	n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+	return publicOnly{key: &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}}
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)

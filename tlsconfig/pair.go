@@ -29,6 +29,21 @@ const (
 	// leastRSABits is what the CA/Browser Forum (Baseline Requirements 6.1.5)
 	// and SSL Labs demand.
 	leastRSABits = 2048
+
+	// mostRSABits bounds the key of a leaf, because every full handshake signs
+	// with it, on processors that all tenants share: with 4096 bits that takes
+	// several milliseconds, and eight times as long with twice the bits. Let's
+	// Encrypt takes no longer ones either.
+	mostRSABits = 4096
+
+	// mostIssuerRSABits bounds the keys of the chain, with which signatures are
+	// verified: with a million bits one takes a minute (CVE-2023-29409, which
+	// made clients refuse more than 8192).
+	mostIssuerRSABits = 8192
+
+	// maxKeyBytes bounds a private key before it is parsed, which computes with
+	// its numbers: an RSA key of 8192 bits takes less than 5 KiB.
+	maxKeyBytes = 16 << 10
 )
 
 // ParsePair reads a PEM chain, leaf first, and the leaf's PEM key, and checks
@@ -45,6 +60,9 @@ func ParsePair(source string, certPEM, keyPEM []byte, now time.Time) (*Certifica
 
 func parsePair(source string, certPEM, keyPEM []byte, now time.Time) (*Certificate, error) {
 	chain, err := parseChain(certPEM)
+	if err == nil {
+		err = checkStrength(chain)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,6 +147,9 @@ func parseKey(text []byte) (crypto.Signer, error) {
 			return nil, errors.New("the key has a passphrase, and nobody is there to type it; write it without one, with openssl pkey")
 		}
 		if block.Type == "PRIVATE KEY" || strings.HasSuffix(block.Type, " PRIVATE KEY") {
+			if n := len(block.Bytes); n > maxKeyBytes {
+				return nil, fmt.Errorf("the private key has %d bytes; expected at most %d, more than an RSA key of 8192 bits takes", n, maxKeyBytes)
+			}
 			return decodeKey(block)
 		}
 		other = block.Type
@@ -193,18 +214,33 @@ func checkOrder(chain []*x509.Certificate) error {
 	return nil
 }
 
-// checkLeaf judges strength, purpose and time.
-func checkLeaf(leaf *x509.Certificate, now time.Time) error {
-	switch key := leaf.PublicKey.(type) {
+// checkStrength judges the keys of a chain before anything is computed with
+// them: neither too weak to protect nor so large that they cost others their
+// processor.
+func checkStrength(chain []*x509.Certificate) error {
+	switch key := chain[0].PublicKey.(type) {
 	case *rsa.PublicKey:
-		if bits := key.N.BitLen(); bits < leastRSABits {
+		switch bits := key.N.BitLen(); {
+		case bits < leastRSABits:
 			return fmt.Errorf("the RSA key has %d bits; expected at least %d, or an ECDSA key", bits, leastRSABits)
+		case bits > mostRSABits:
+			return fmt.Errorf("the RSA key has %d bits; expected at most %d, or an ECDSA key", bits, mostRSABits)
 		}
 	case *ecdsa.PublicKey:
 		if key.Curve == elliptic.P224() {
 			return errors.New("the key is on the curve P-224, which no browser takes; expected P-256 or P-384")
 		}
 	}
+	for i, c := range chain[1:] {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > mostIssuerRSABits {
+			return fmt.Errorf("certificate %d, %s, has an RSA key of %d bits; expected at most %d", i+2, describe(c), key.N.BitLen(), mostIssuerRSABits)
+		}
+	}
+	return nil
+}
+
+// checkLeaf judges signature, purpose and time.
+func checkLeaf(leaf *x509.Certificate, now time.Time) error {
 	switch leaf.SignatureAlgorithm {
 	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
 		return fmt.Errorf("the certificate is signed with %s, which clients refuse; expected SHA-256 or better", leaf.SignatureAlgorithm)
