@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -228,6 +229,11 @@ func (b *Backend) readTLS(s *BackendSpec, readFile func(string) ([]byte, error),
 	b.key = b.keyOf(digest)
 }
 
+// issuerRSABitsMax bounds the keys of authorities, with which each handshake
+// with the backend verifies a signature: with a million bits that takes a
+// minute of a processor that all tenants share (CVE-2023-29409).
+const issuerRSABitsMax = 8192
+
 // readCA reads the authorities and returns their digest.
 func (b *Backend) readCA(at conf.At[string], readFile func(string) ([]byte, error), r *conf.Report) (digest string) {
 	text, err := readFile(at.V)
@@ -248,6 +254,10 @@ func (b *Backend) readCA(at conf.At[string], readFile func(string) ([]byte, erro
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			r.Fault(at.Pos, "", "ca %q holds a certificate that cannot be parsed: %v", at.V, err)
+			return ""
+		}
+		if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > issuerRSABitsMax {
+			r.Fault(at.Pos, "", "ca %q holds a certificate that has an RSA key of %d bits; expected at most %d", at.V, key.N.BitLen(), issuerRSABitsMax)
 			return ""
 		}
 		b.roots.AddCert(cert)

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -103,6 +104,8 @@ func TestCompileBackendTLSKeys(t *testing.T) {
 			return ca, nil
 		case "empty.pem":
 			return []byte("nothing here"), nil
+		case "slow.pem":
+			return slowCA(t), nil
 		}
 		return nil, errors.New("no such file")
 	}
@@ -114,6 +117,7 @@ func TestCompileBackendTLSKeys(t *testing.T) {
 		{"ca", BackendSpec{URL: at("https://10.0.0.1"), CA: at("ca.pem"), ServerName: at("App.Internal")}, ""},
 		{"ca missing", BackendSpec{URL: at("https://10.0.0.1"), CA: at("gone.pem")}, `ca "gone.pem" cannot be read`},
 		{"ca empty", BackendSpec{URL: at("https://10.0.0.1"), CA: at("empty.pem")}, "holds no certificate"},
+		{"ca too slow", BackendSpec{URL: at("https://10.0.0.1"), CA: at("slow.pem")}, "has an RSA key of 8193 bits; expected at most 8192"},
 		{"ca on http", BackendSpec{URL: at("http://10.0.0.1"), CA: at("ca.pem")}, "reached by http"},
 		{"name on http", BackendSpec{URL: at("http://10.0.0.1"), ServerName: at("a")}, "reached by http"},
 		{"bad name", BackendSpec{URL: at("https://10.0.0.1"), ServerName: at("a b")}, "neither a host name"},
@@ -175,6 +179,20 @@ func TestForbiddenAddrAllows(t *testing.T) {
 	if _, bad := ForbiddenAddr(netip.MustParseAddr("2002:a9fe:a9fe::1")); !bad {
 		t.Error("a 6to4 form of 169.254.169.254 is allowed")
 	}
+}
+
+// slowCA is an authority whose RSA key, of which nobody has the other half, has
+// one bit too many.
+func slowCA(t *testing.T) []byte {
+	t.Helper()
+	_, above, signer := newCA(t)
+	n := new(big.Int).Lsh(big.NewInt(1), 8192)
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "slow"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, above, &rsa.PublicKey{N: n.SetBit(n, 0, 1), E: 65537}, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func selfSigned(t *testing.T) []byte {
