@@ -105,7 +105,7 @@ func plural(noun string) string {
 	words := strings.Split(noun, " or ")
 	for i, word := range words {
 		switch {
-		case word == "text", word == "true", word == "false", strings.Contains(word, " of "):
+		case word == "text", word == "maps", word == "true", word == "false", strings.Contains(word, " of "):
 		case strings.HasSuffix(word, "s"), strings.HasSuffix(word, "x"):
 			words[i] = word + "es"
 		default:

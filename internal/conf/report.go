@@ -32,6 +32,17 @@ func (s Severity) String() string {
 // MarshalText writes the word that String returns.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads a word that MarshalText writes.
+func (s *Severity) UnmarshalText(word []byte) error {
+	for _, known := range []Severity{Fault, Warning, Note} {
+		if string(word) == known.String() {
+			*s = known
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is no severity; expected fault, warning or note", word)
+}
+
 // Finding is one thing that is to be said about a configuration.
 type Finding struct {
 	Severity Severity
@@ -54,16 +65,29 @@ func (f Finding) String() string {
 	return s
 }
 
+// flatFinding is a Finding in JSON.
+type flatFinding struct {
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Column   int      `json:"column"`
+	Severity Severity `json:"severity"`
+	Text     string   `json:"text"`
+	Hint     string   `json:"hint,omitempty"`
+}
+
 // MarshalJSON writes the flat form: file, line, column, severity, text, hint.
 func (f Finding) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		File     string   `json:"file"`
-		Line     int      `json:"line"`
-		Column   int      `json:"column"`
-		Severity Severity `json:"severity"`
-		Text     string   `json:"text"`
-		Hint     string   `json:"hint,omitempty"`
-	}{f.Pos.File, f.Pos.Line, f.Pos.Col, f.Severity, f.Text, f.Hint})
+	return json.Marshal(flatFinding{f.Pos.File, f.Pos.Line, f.Pos.Col, f.Severity, f.Text, f.Hint})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (f *Finding) UnmarshalJSON(text []byte) error {
+	var flat flatFinding
+	if err := json.Unmarshal(text, &flat); err != nil {
+		return err
+	}
+	*f = Finding{flat.Severity, Pos{flat.File, flat.Line, flat.Column}, flat.Text, flat.Hint}
+	return nil
 }
 
 // maxFindings bounds what a report keeps. Nobody mends more than this in one

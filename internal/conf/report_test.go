@@ -2,6 +2,7 @@ package conf
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -64,14 +65,22 @@ func TestReportIsBounded(t *testing.T) {
 }
 
 func TestFindingJSON(t *testing.T) {
-	got, err := json.Marshal([]Finding{
+	findings := []Finding{
 		{Fault, Pos{"f", 1, 2}, "what", "mend"},
 		{Warning, Pos{"f", 3, 4}, "what", ""},
-	})
+	}
+	got, err := json.Marshal(findings)
 	want := `[{"file":"f","line":1,"column":2,"severity":"fault","text":"what","hint":"mend"},` +
 		`{"file":"f","line":3,"column":4,"severity":"warning","text":"what"}]`
 	if string(got) != want || err != nil {
 		t.Errorf("json = %s, %v, want %s", got, err, want)
+	}
+	var back []Finding
+	if err := json.Unmarshal(got, &back); err != nil || !slices.Equal(back, findings) {
+		t.Errorf("read back: %v, %v, want %v", back, err, findings)
+	}
+	if err := json.Unmarshal([]byte(`{"severity":"grave"}`), &back[0]); err == nil {
+		t.Error("a severity that does not exist is read")
 	}
 }
 
