@@ -7,11 +7,14 @@ import (
 	"gatehouse/ipallow"
 )
 
+// Finding is one thing that is to be said about the files.
+type Finding = conf.Finding
+
 // Spec is the key `listen.admin` as written.
 type Spec struct {
-	Address conf.At[string]              `conf:"address,required,short" doc:"Where metrics and status are served, read-only." example:"127.0.0.1:9180"`
-	Token   *conf.Secret                 `conf:"token" doc:"What a client must send as a bearer token; required off loopback." example:"{file: /etc/gatehouse/admin.token}"`
-	Allow   conf.List[ipallow.EntrySpec] `conf:"allow" doc:"Addresses that may connect; required off loopback." example:"[set:our-noc]"`
+	Address conf.At[string]              `conf:"address,required,short" doc:"where metrics and status are served, read-only" example:"127.0.0.1:9180"`
+	Token   *conf.Secret                 `conf:"token" doc:"what a client must send as a bearer token; required off loopback" example:"{file: /etc/gatehouse/admin.token}"`
+	Allow   conf.List[ipallow.EntrySpec] `conf:"allow" doc:"addresses that may connect; required off loopback" example:"[set:our-noc]"`
 }
 
 // CheckConf refuses an address off loopback without a token and a list:
@@ -29,8 +32,8 @@ func (s *Spec) CheckConf(p conf.Pos, r *conf.Report) {
 
 // HealthSpec is the key `listen.health` as written.
 type HealthSpec struct {
-	Address conf.At[string]              `conf:"address,required,short" doc:"Where load balancers ask /livez and /readyz, over plain HTTP with any Host." example:":9181"`
-	Allow   conf.List[ipallow.EntrySpec] `conf:"allow" doc:"Addresses that may ask; absent: any." example:"[set:lb]"`
+	Address conf.At[string]              `conf:"address,required,short" doc:"where load balancers ask /livez and /readyz, over plain HTTP with any Host" example:":9181"`
+	Allow   conf.List[ipallow.EntrySpec] `conf:"allow" doc:"addresses that may ask; absent: any" example:"[set:lb]"`
 }
 
 // CheckConf refuses an address that cannot be listened on.

@@ -1,10 +1,6 @@
 package admin
 
-import (
-	"time"
-
-	"gatehouse/internal/conf"
-)
+import "time"
 
 // Status is what `gatehouse status` shows.
 type Status struct {
@@ -47,31 +43,32 @@ type CertificateStatus struct {
 	Tenant   string    `json:"tenant,omitempty"` // empty: may serve any tenant
 	Source   string    `json:"source"`           // its file, or "internal CA"
 	NotAfter time.Time `json:"not_after"`
-	State    string    `json:"state"` // "valid", "expires soon" or "expired"
+	State    string    `json:"state"` // "valid", "expires soon", "expired" or "not valid yet"
 }
 
 // Quarantine is a tenant whose file is refused.
 type Quarantine struct {
-	Tenant   string         `json:"tenant"`
-	File     string         `json:"file"`
-	Served   bool           `json:"served"` // on its last good text
-	Findings []conf.Finding `json:"findings"`
+	Tenant   string    `json:"tenant"`
+	File     string    `json:"file"`
+	Served   bool      `json:"served"` // on its last good text
+	Findings []Finding `json:"findings"`
 }
 
 // ReloadResult says what a reload did.
 type ReloadResult struct {
-	At          time.Time      `json:"at"`
-	Actor       string         `json:"actor"`   // who asked: "uid 0", "SIGHUP", "file change"
-	Applied     bool           `json:"applied"` // false: the table runs on as it was
-	Refused     string         `json:"refused,omitempty"`
-	Generation  uint64         `json:"generation"`
-	Added       []string       `json:"added"`
-	Changed     []string       `json:"changed"`
-	Removed     []string       `json:"removed"`
-	Quarantined []Quarantine   `json:"quarantined"`
-	Findings    []conf.Finding `json:"findings"`
-	Notes       []string       `json:"notes"`
-	TookMillis  float64        `json:"took_ms"`
+	At          time.Time    `json:"at"`
+	Actor       string       `json:"actor"`     // who asked: "uid 0", "SIGHUP", "file change"
+	Applied     bool         `json:"applied"`   // false: the table runs on as it was
+	Unchanged   bool         `json:"unchanged"` // there was nothing to apply
+	Refused     string       `json:"refused,omitempty"`
+	Generation  uint64       `json:"generation"`
+	Added       []string     `json:"added"`
+	Changed     []string     `json:"changed"`
+	Removed     []string     `json:"removed"`
+	Quarantined []Quarantine `json:"quarantined"`
+	Findings    []Finding    `json:"findings"`
+	Notes       []string     `json:"notes"`
+	TookMillis  float64      `json:"took_ms"`
 }
 
 // Fine reports whether a reload left nothing that an operator must look at.
