@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,10 +12,12 @@ import (
 // CheckResult is what [Check] found.
 type CheckResult struct {
 	File     string         `json:"file"`
-	Fine     bool           `json:"fine"`
+	Fine     bool           `json:"fine"` // there is no fault
 	Tenants  int            `json:"tenants"`
 	Hosts    int            `json:"hosts"`
 	Expected int            `json:"expected"` // expect cases that were judged
+	Faults   int            `json:"faults"`
+	Omitted  int            `json:"omitted"` // findings that were counted and are not listed
 	Findings []conf.Finding `json:"findings"`
 }
 
@@ -25,16 +28,19 @@ func Check(config string) (CheckResult, error) {
 	if err != nil {
 		return CheckResult{}, err
 	}
+	report := &l.result.Report
 	result := CheckResult{
 		File:     config,
+		Fine:     l.result.Applicable() && report.Faults() == 0,
 		Tenants:  len(l.table.Tenants()),
 		Expected: l.result.Expected,
-		Findings: l.result.Report.Findings(),
+		Faults:   report.Faults(),
+		Omitted:  report.Omitted(),
+		Findings: nonNil(report.Findings()),
 	}
 	for range l.table.Hosts() {
 		result.Hosts++
 	}
-	result.Fine = l.result.Applicable() && l.result.Report.Faults() == 0
 	return result, nil
 }
 
@@ -46,13 +52,17 @@ func Schema(tenant bool) ([]byte, error) {
 	return conf.Schema(Config{}, "gatehouse main file")
 }
 
-// faultsError joins the faults among findings into one error of many lines.
+// faultsError makes one error of the faults among findings: one line where one
+// line says it.
 func faultsError(findings []conf.Finding) error {
-	var lines []string
+	var faults []string
 	for _, f := range findings {
 		if f.Severity == conf.Fault {
-			lines = append(lines, f.String())
+			faults = append(faults, f.String())
 		}
 	}
-	return fmt.Errorf("the routing table has mistakes:\n%s", strings.Join(lines, "\n"))
+	if len(faults) == 1 {
+		return errors.New(faults[0])
+	}
+	return fmt.Errorf("the routing table has mistakes:\n%s", strings.Join(faults, "\n"))
 }

@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
+	"gatehouse/ipallow"
 	"gatehouse/proxy"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
@@ -13,31 +14,31 @@ import (
 // Config is the main file as written. Each part is declared by the package that
 // enforces it.
 type Config struct {
-	Version  conf.At[string] `conf:"version,required" enum:"1" doc:"Version of this file's format." example:"1"`
-	Listen   ListenSpec      `conf:"listen" doc:"Where connections are accepted."`
-	TLS      tlsconfig.Spec  `conf:"tls" doc:"What is presented and demanded in handshakes, for every host that says nothing else."`
-	State    conf.At[string] `conf:"state" default:"/var/lib/gatehouse" doc:"Folder of what outlives the process: internal CA, session ticket keys, last good tenant files. One process uses it at a time." example:"/var/lib/gatehouse"`
-	Seal     *conf.Secret    `conf:"seal" doc:"The key that seals what lies in the state folder: 32 bytes, raw, hex or base64. Absent: a key is made beside the state, and status says that keys are not protected." example:"{credential: gatehouse-seal}"`
-	Log      proxy.LogSpec   `conf:"log" doc:"The access log."`
-	Shutdown ShutdownSpec    `conf:"shutdown" doc:"How the process goes down."`
+	Version  conf.At[string] `conf:"version,required" enum:"1" doc:"version of this file's format" example:"1"`
+	Listen   ListenSpec      `conf:"listen" doc:"where connections are accepted"`
+	TLS      tlsconfig.Spec  `conf:"tls" doc:"what is presented and demanded in handshakes, for every host that says nothing else"`
+	State    conf.At[string] `conf:"state" default:"/var/lib/gatehouse" doc:"folder of what outlives the process: internal CA, session ticket keys, last good tenant files; one process uses it at a time" example:"/var/lib/gatehouse"`
+	Seal     *conf.Secret    `conf:"seal" doc:"key that seals what lies in the state folder: 32 bytes, raw, hex or base64; absent: one is made beside the state, and status says that keys are not protected" example:"{credential: gatehouse-seal}"`
+	Log      proxy.LogSpec   `conf:"log" doc:"the access log"`
+	Shutdown ShutdownSpec    `conf:"shutdown" doc:"how the process goes down"`
 
 	tenancy.MainSpec
 }
 
 // ListenSpec is the key `listen` as written.
 type ListenSpec struct {
-	HTTP       conf.List[string]               `conf:"http" default:"[\":80\"]" doc:"Addresses of plain HTTP: redirects to HTTPS, never an application byte." example:"[\":80\"]"`
-	HTTPS      conf.List[tenancy.ListenerSpec] `conf:"https" default:"[\":443\"]" doc:"Addresses of HTTPS: HTTP/1.1 and HTTP/2." example:"[\":443\"]"`
-	PublicPort conf.At[Port]                   `conf:"public_port" default:"the first https listener's" doc:"The port that redirects name." example:"443"`
-	Health     *admin.HealthSpec               `conf:"health" doc:"Where load balancers ask /livez and /readyz. Absent: nowhere."`
-	Admin      *admin.Spec                     `conf:"admin" doc:"Where /metrics and status are read over TCP. Absent: on the command socket only."`
+	HTTP       conf.List[string]               `conf:"http" default:"[\":80\"]" doc:"addresses of plain HTTP: redirects to HTTPS, never an application byte" example:"[\":80\"]"`
+	HTTPS      conf.List[tenancy.ListenerSpec] `conf:"https" default:"[\":443\"]" doc:"addresses of HTTPS: HTTP/1.1 and HTTP/2" example:"[\":443\"]"`
+	PublicPort conf.At[Port]                   `conf:"public_port" default:"the first https listener's" doc:"the port that redirects name" example:"443"`
+	Health     *admin.HealthSpec               `conf:"health" doc:"where load balancers ask /livez and /readyz; absent: nowhere"`
+	Admin      *admin.Spec                     `conf:"admin" doc:"where /metrics and status are read over TCP; absent: on the command socket only"`
 	Later      conf.Later                      `conf:"http3"`
 }
 
 // ShutdownSpec is the key `shutdown` as written.
 type ShutdownSpec struct {
-	Announce conf.At[conf.Duration] `conf:"announce" default:"0s" doc:"How long connections are still accepted after SIGTERM, while /readyz says 503 and answers end their connection." example:"10s"`
-	Drain    conf.At[conf.Duration] `conf:"drain" default:"30s" doc:"How long requests under way may take after that." example:"30s"`
+	Announce conf.At[conf.Duration] `conf:"announce" default:"0s" doc:"how long connections are still accepted after SIGTERM, while /readyz says 503 and answers end their connection" example:"10s"`
+	Drain    conf.At[conf.Duration] `conf:"drain" default:"30s" doc:"how long requests under way may take after that" example:"30s"`
 }
 
 // The built-in values of keys that a main file may leave out.
@@ -47,3 +48,48 @@ const (
 	defaultHTTPS = ":443"
 	defaultDrain = conf.Duration(30 * time.Second)
 )
+
+// admission compiles who may use the doors for operators.
+func (c *Config) admission(sets *ipallow.Sets, r *conf.Report) admission {
+	var a admission
+	if h := c.Listen.Health; h != nil && h.Allow.Set() {
+		a.health = sets.Compile(h.Allow, r)
+	}
+	if h := c.Listen.Admin; h != nil && h.Allow.Set() {
+		a.admin = sets.Compile(h.Allow, r)
+	}
+	return a
+}
+
+func (c *Config) httpAddresses() conf.List[string] {
+	if c.Listen.HTTP.Set() {
+		return c.Listen.HTTP
+	}
+	return conf.List[string]{Items: []conf.At[string]{{V: defaultHTTP}}}
+}
+
+func (c *Config) httpsListeners() conf.List[tenancy.ListenerSpec] {
+	if c.Listen.HTTPS.Set() {
+		return c.Listen.HTTPS
+	}
+	builtin := tenancy.ListenerSpec{Address: conf.At[string]{V: defaultHTTPS}}
+	return conf.List[tenancy.ListenerSpec]{Items: []conf.At[tenancy.ListenerSpec]{{V: builtin}}}
+}
+
+// publicPort returns the port that redirects name.
+func (c *Config) publicPort(listeners []*tenancy.Listener) int {
+	if c.Listen.PublicPort.Set() {
+		return int(c.Listen.PublicPort.V)
+	}
+	for _, l := range listeners {
+		if !l.Plain {
+			return int(l.Port())
+		}
+	}
+	return 0 // there is no https listener, which is a fault
+}
+
+// state returns the folder of what outlives the process.
+func (c *Config) state(base string) string { return within(base, c.State.Or(defaultState)) }
+
+func (c *Config) drain() time.Duration { return time.Duration(c.Shutdown.Drain.Or(defaultDrain)) }

@@ -5,15 +5,26 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"gatehouse/internal/store"
 )
 
-// lastCopiesTime bounds the last writes when the process goes down: what they
-// would keep is in the files, too.
-const lastCopiesTime = 5 * time.Second
+const (
+	// copiesPrefix is where the copies lie in the state folder.
+	copiesPrefix = "tenants/"
+	// copiesRetryTime is how long after a write that did not work it is tried
+	// again: an old copy would let in at the next start whoever was shut out
+	// since.
+	copiesRetryTime = time.Minute
+	// lastCopiesTime bounds the last writes when the process goes down: what they
+	// would keep is in the files, too.
+	lastCopiesTime = 5 * time.Second
+)
 
 // copies keeps, in the state folder, the text on which each tenant runs, for a
 // start at which its file is broken. Writing is synced and slow, so it happens
@@ -25,6 +36,8 @@ type copies struct {
 
 	mu      sync.Mutex
 	pending map[string][]byte // by tenant; nil: to be deleted
+
+	behind bool // the last write did not work, and that was logged; run's own
 }
 
 func newCopies(blobs store.Store, log *slog.Logger) *copies {
@@ -35,7 +48,7 @@ func newCopies(blobs store.Store, log *slog.Logger) *copies {
 func (c *copies) text(ctx context.Context, tenant string) ([]byte, bool) {
 	text, err := store.ReadOrSetAside(ctx, c.blobs, c.log, copyKey(tenant))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		c.log.Warn("read the last good copy of a tenant; it is treated as absent", "tenant", tenant, "err", err)
+		c.log.Warn("the last good copy of a tenant cannot be read; it is treated as absent", "tenant", tenant, "err", err)
 	}
 	return text, err == nil
 }
@@ -44,12 +57,39 @@ func (c *copies) text(ctx context.Context, tenant string) ([]byte, bool) {
 func (c *copies) keep(texts map[string][]byte, forget []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for tenant, text := range texts {
-		c.pending[tenant] = text
-	}
+	maps.Copy(c.pending, texts)
 	for _, tenant := range forget {
 		c.pending[tenant] = nil
 	}
+	if len(c.pending) > 0 {
+		c.wake()
+	}
+}
+
+// keepOnly has the copies of tenants deleted whose file went while no process
+// ran: a deleted file stays deleted. Where there is no file at all, something
+// else went wrong, and the copies stay.
+func (c *copies) keepOnly(ctx context.Context, tenants []string) {
+	if len(tenants) == 0 {
+		return
+	}
+	keys, err := c.blobs.List(ctx, copiesPrefix)
+	if err != nil {
+		c.log.Warn("the last good copies cannot be listed; those of deleted tenants stay", "err", err)
+		return
+	}
+	known := make(map[string]bool, len(tenants))
+	for _, tenant := range tenants {
+		known[tenant] = true
+	}
+	forget := slices.DeleteFunc(keys, func(key string) bool { return known[strings.TrimPrefix(key, copiesPrefix)] })
+	for i, key := range forget {
+		forget[i] = strings.TrimPrefix(key, copiesPrefix)
+	}
+	c.keep(nil, forget)
+}
+
+func (c *copies) wake() {
 	select {
 	case c.woken <- struct{}{}:
 	default: // run has one to take already
@@ -58,39 +98,74 @@ func (c *copies) keep(texts map[string][]byte, forget []string) {
 
 // run writes what is pending until ctx ends, and then what is left.
 func (c *copies) run(ctx context.Context) {
+	retry := time.NewTimer(copiesRetryTime)
+	retry.Stop()
+	defer retry.Stop()
 	for {
 		select {
 		case <-c.woken:
-			c.write(ctx)
+		case <-retry.C:
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCopiesTime)
 			defer cancel()
 			c.write(last)
 			return
 		}
-	}
-}
-
-func (c *copies) write(ctx context.Context) {
-	for ctx.Err() == nil {
-		tenant, text, ok := c.next()
-		if !ok {
-			return
-		}
-		if err := c.writeOne(ctx, tenant, text); err != nil {
-			c.log.Error("keep the last good copy of a tenant; the former copy stays until it changes again", "tenant", tenant, "err", err)
+		if !c.write(ctx) {
+			retry.Reset(copiesRetryTime)
 		}
 	}
 }
 
-func (c *copies) next() (tenant string, text []byte, ok bool) {
+// write writes what is pending and reports whether all of it is written.
+func (c *copies) write(ctx context.Context) bool {
+	work := c.take()
+	var cause error
+	for tenant, text := range work {
+		err := ctx.Err()
+		if err == nil {
+			err = c.writeOne(ctx, tenant, text)
+		}
+		if err != nil {
+			cause = err
+			continue
+		}
+		delete(work, tenant)
+	}
+	c.putBack(work)
+	c.tell(len(work), cause)
+	return cause == nil
+}
+
+// tell logs once that copies cannot be kept, and once that they are again.
+func (c *copies) tell(left int, cause error) {
+	switch {
+	case cause != nil && !c.behind:
+		c.log.Error("the last good copies of some tenants are not kept; a start with a broken file would go on with an older text; tried again every minute",
+			"tenants", left, "err", cause)
+	case cause == nil && c.behind:
+		c.log.Info("the last good copies of all tenants are kept again")
+	}
+	c.behind = cause != nil
+}
+
+func (c *copies) take() map[string][]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for tenant, text := range c.pending {
-		delete(c.pending, tenant)
-		return tenant, text, true
+	work := c.pending
+	c.pending = make(map[string][]byte)
+	return work
+}
+
+// putBack makes pending again what was not written and has not changed since.
+func (c *copies) putBack(left map[string][]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for tenant, text := range left {
+		if _, newer := c.pending[tenant]; !newer {
+			c.pending[tenant] = text
+		}
 	}
-	return "", nil, false
 }
 
 // writeOne compares first: reading is fast, and at each start nearly every copy
@@ -105,4 +180,4 @@ func (c *copies) writeOne(ctx context.Context, tenant string, text []byte) error
 	return c.blobs.Put(ctx, copyKey(tenant), text)
 }
 
-func copyKey(tenant string) string { return "tenants/" + tenant }
+func copyKey(tenant string) string { return copiesPrefix + tenant }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -16,14 +15,32 @@ import (
 	"gatehouse/proxy"
 )
 
+// socketPathMax is what the kernel takes as the path of a Unix socket, its final
+// zero left out (unix(7)).
+const socketPathMax = 107
+
+// doors are the sockets that were opened.
+type doors struct {
+	traffic []proxy.Listener
+	admin   []func(ctx context.Context, s *admin.Server) error
+	opened  []net.Listener
+}
+
+// close closes what was opened; it may be closed already by whoever served it.
+func (d *doors) close() {
+	for _, l := range d.opened {
+		_ = l.Close()
+	}
+}
+
+// serve has a socket served as an operators' door.
+func (d *doors) serve(l net.Listener, how func(context.Context, *admin.Server, net.Listener) error) {
+	d.opened = append(d.opened, l)
+	d.admin = append(d.admin, func(ctx context.Context, s *admin.Server) error { return how(ctx, s, l) })
+}
+
 // open opens every socket, or none.
 func (g *gateway) open(ctx context.Context, first *loaded) (d doors, err error) {
-	var opened []net.Listener
-	d.close = func() {
-		for _, l := range opened {
-			_ = l.Close() // it may be closed by whoever served it
-		}
-	}
 	defer func() {
 		if err != nil {
 			d.close()
@@ -34,36 +51,61 @@ func (g *gateway) open(ctx context.Context, first *loaded) (d doors, err error) 
 		if err != nil {
 			return d, fmt.Errorf("%s: %w", g.options.Config, err)
 		}
-		opened = append(opened, l.Socket)
+		d.opened = append(d.opened, l.Socket)
 		d.traffic = append(d.traffic, l)
 	}
-	socket, err := admin.ListenSocket(socketPath(g.state.files.Dir()), g.log)
-	if err != nil {
+	if err := g.openSocket(&d); err != nil {
 		return d, err
 	}
-	opened = append(opened, socket)
-	d.admin = append(d.admin, func(ctx context.Context, s *admin.Server) error { return s.ServeSocket(ctx, socket) })
 	if spec := g.started.Listen.Health; spec != nil {
-		l, err := g.listen(ctx, "listen.health", spec.Address.V)
-		if err != nil {
+		if err := g.openHealth(ctx, &d, spec); err != nil {
 			return d, err
 		}
-		opened = append(opened, l)
-		d.admin = append(d.admin, func(ctx context.Context, s *admin.Server) error { return s.ServeHealth(ctx, l, g.admits(healthList)) })
 	}
 	if spec := g.started.Listen.Admin; spec != nil {
-		guard, err := g.guard(spec)
-		if err != nil {
+		if err := g.openAdmin(ctx, &d, spec); err != nil {
 			return d, err
 		}
-		l, err := g.listen(ctx, "listen.admin", spec.Address.V)
-		if err != nil {
-			return d, err
-		}
-		opened = append(opened, l)
-		d.admin = append(d.admin, func(ctx context.Context, s *admin.Server) error { return s.ServeAdmin(ctx, l, guard) })
 	}
 	return d, nil
+}
+
+func (g *gateway) openSocket(d *doors) error {
+	path := socketPath(g.state.files.Dir())
+	if len(path) > socketPathMax {
+		return fmt.Errorf("state %s: the path of the command socket in it would have %d bytes; the system takes %d: choose a shorter one",
+			g.state.files.Dir(), len(path), socketPathMax)
+	}
+	l, err := admin.ListenSocket(path, g.log)
+	if err != nil {
+		return err
+	}
+	d.serve(l, func(ctx context.Context, s *admin.Server, l net.Listener) error { return s.ServeSocket(ctx, l) })
+	return nil
+}
+
+func (g *gateway) openHealth(ctx context.Context, d *doors, spec *admin.HealthSpec) error {
+	l, err := g.listen(ctx, "listen.health", spec.Address.V)
+	if err != nil {
+		return err
+	}
+	d.serve(l, func(ctx context.Context, s *admin.Server, l net.Listener) error {
+		return s.ServeHealth(ctx, l, g.admits(healthList))
+	})
+	return nil
+}
+
+func (g *gateway) openAdmin(ctx context.Context, d *doors, spec *admin.Spec) error {
+	guard, err := g.guard(spec)
+	if err != nil {
+		return err
+	}
+	l, err := g.listen(ctx, "listen.admin", spec.Address.V)
+	if err != nil {
+		return err
+	}
+	d.serve(l, func(ctx context.Context, s *admin.Server, l net.Listener) error { return s.ServeAdmin(ctx, l, guard) })
+	return nil
 }
 
 func (g *gateway) listen(ctx context.Context, key, address string) (net.Listener, error) {
@@ -90,9 +132,8 @@ func (g *gateway) guard(spec *admin.Spec) (admin.Guard, error) {
 	if err != nil {
 		return guard, fmt.Errorf("%s: listen.admin.token: %w", g.options.Config, err)
 	}
-	guard.Token = strings.TrimSpace(string(token))
-	if guard.Token == "" {
-		return guard, fmt.Errorf("%s: listen.admin.token: it is empty; put a long random word there", g.options.Config)
+	if guard.Token, err = parseToken(token); err != nil {
+		return guard, fmt.Errorf("%s: listen.admin.token: %w", g.options.Config, err)
 	}
 	return guard, nil
 }

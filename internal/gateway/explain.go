@@ -12,16 +12,24 @@ import (
 )
 
 // Explain judges a request by the files, as [Run] would judge it if it started
-// now.
-func Explain(config string, q admin.ExplainQuery) (admin.Explanation, error) {
+// now with no last good copies. broken are tenants that the verdict leaves out
+// for mistakes in their files.
+func Explain(config string, q admin.ExplainQuery) (e admin.Explanation, broken []admin.Quarantine, err error) {
 	l, err := newLoader(config, toExplain).load(nil)
 	if err != nil {
-		return admin.Explanation{}, err
+		return admin.Explanation{}, nil, err
 	}
 	if !l.result.Applicable() {
-		return admin.Explanation{}, faultsError(l.result.Report.Findings())
+		return admin.Explanation{}, nil, faultsError(l.result.Report.Findings())
 	}
-	return explain(l.table, q)
+	e, err = explain(l.table, q)
+	return e, quarantines(l.result), err
+}
+
+// CheckQuery says what is wrong with a query that nobody could answer.
+func CheckQuery(q admin.ExplainQuery) error {
+	_, _, err := questionOf(q)
+	return err
 }
 
 // explain judges a request by a table.

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -36,10 +35,11 @@ type Options struct {
 
 // gateway is one running process.
 type gateway struct {
-	options   Options
-	log       *slog.Logger
-	startedAt time.Time
-	started   *Config // what the process was started with
+	options     Options
+	log         *slog.Logger
+	startedAt   time.Time
+	started     *Config           // what the process was started with
+	startedWith map[string]string // the same, as startKeys describes it
 
 	loader    *loader
 	state     *state
@@ -55,6 +55,7 @@ type gateway struct {
 	ticks    chan struct{} // holds one: more ticks say nothing more
 	hangups  chan os.Signal
 	leaving  chan struct{} // closed once nothing is reloaded any more
+	said     said          // the reload loop's own
 
 	current    atomic.Pointer[loaded]
 	lastReload atomic.Pointer[admin.ReloadResult]
@@ -71,6 +72,10 @@ func SocketPath(config string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if report.Faults() > 0 && !c.State.Set() {
+		// Whatever is wrong may have hidden the key.
+		return "", fmt.Errorf("which process runs on it cannot be told: %w", faultsError(report.Findings()))
+	}
 	return socketPath(c.state(l.base())), nil
 }
 
@@ -84,46 +89,43 @@ func Run(ctx context.Context, o Options) (err error) {
 		requests: make(chan request), ticks: make(chan struct{}, 1),
 		hangups: make(chan os.Signal, 1), leaving: make(chan struct{}),
 	}
+	signal.Notify(g.hangups, syscall.SIGHUP) // already here: unhandled it ends the process
+	defer signal.Stop(g.hangups)
+	life := context.WithoutCancel(ctx) // a start is short and ends as every run does
 	if err := g.readMain(); err != nil {
 		return err
 	}
-	if g.state, err = openState(ctx, g.started.state(g.loader.base()), g.started.Seal, g.loader.base(), g.log); err != nil {
+	base := g.loader.base()
+	if g.state, err = openState(life, g.started.state(base), g.started.Seal, base, g.log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.state.files.Close()) }()
-	first, err := g.loadFirst(ctx)
+	first, err := g.loadFirst(life)
 	if err != nil {
 		return err
 	}
-	if g.accessLog, err = openAccessLog(g.started.Log.Access.V, g.loader.base(), o.Stdout); err != nil {
-		return err
+	if g.accessLog, err = openAccessLog(g.started.Log.Access.V, base, o.Stdout); err != nil {
+		return fmt.Errorf("%s: %w", o.Config, err)
 	}
 	defer func() { err = errors.Join(err, g.accessLog.close()) }()
-	if g.watcher, err = newWatcher(g.log); err != nil {
-		return err
-	}
+	g.watcher = newWatcher(g.accessLog.path, g.log)
 	defer func() { err = errors.Join(err, g.watcher.close()) }()
-	doors, err := g.open(ctx, first)
+	doors, err := g.open(life, first)
 	if err != nil {
 		return err
 	}
+	defer doors.close()
 	return g.serve(ctx, first, doors)
 }
 
 // readMain reads what must be known before the state can be opened.
 func (g *gateway) readMain() error {
-	path, err := filepath.Abs(g.options.Config)
-	if err != nil {
-		return err
-	}
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("main file: %w; name another with -c", err)
-	}
 	report := new(conf.Report)
-	g.started, _, err = g.loader.main(report)
+	config, _, err := g.loader.main(report)
 	if err == nil && report.Faults() > 0 {
 		err = faultsError(report.Findings())
 	}
+	g.started = config
 	return err
 }
 
@@ -136,32 +138,19 @@ func (g *gateway) loadFirst(ctx context.Context) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !first.result.Applicable() {
-		return nil, faultsError(first.result.Report.Findings())
+	findings := nonNil(first.result.Report.Findings())
+	if !first.result.Applicable() || g.options.Strict && len(first.result.Quarantined) > 0 {
+		return nil, faultsError(findings)
 	}
-	for _, f := range first.result.Report.Findings() {
-		g.log.Warn("finding", "severity", f.Severity.String(), "at", f.Pos.String(), "text", f.Text, "hint", f.Hint)
-	}
-	for _, q := range first.result.Quarantined {
-		g.log.Error("tenant quarantined", "tenant", q.Tenant, "file", q.File, "served", q.Served)
-	}
-	if g.options.Strict && len(first.result.Quarantined) > 0 {
-		return nil, faultsError(first.result.Report.Findings())
-	}
+	g.startedWith = g.loader.startKeys(g.started, first.table.Listeners())
+	g.said = said{findings: findings}
+	g.tell(ctx, findings, quarantines(first.result))
 	return first, nil
-}
-
-// doors are the sockets that were opened.
-type doors struct {
-	traffic []proxy.Listener
-	admin   []func(ctx context.Context, s *admin.Server) error
-	close   func()
 }
 
 // serve wires the parts together and runs them. The order of going down is
 // traffic first, then what operators look at, then the state.
 func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
-	defer d.close()
 	life := context.WithoutCancel(ctx)
 	background, stop := context.WithCancel(life)
 	var parts sync.WaitGroup
@@ -170,23 +159,23 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
-		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.drainTime(),
+		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
 	})
 	g.presenter = &presenter{log: g.log, publish: g.server.SetCertificates}
 	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: &parts}
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
 		return err
 	}
-	parts.Go(func() { g.copies.run(background) })
 	rotator := g.rotator()
 	rotator.Prepare(background)
 	parts.Go(func() { _ = rotator.Run(background) }) // ends with its context alone
 	g.apply(background, first)
+	g.copies.keepOnly(background, first.files)
+	parts.Go(func() { g.copies.run(background) })
 
 	failed := make(chan error, len(d.admin))
 	g.startAdmin(background, &parts, d, failed)
-	signal.Notify(g.hangups, syscall.SIGHUP)
-	defer signal.Stop(g.hangups)
+	g.watch(first, first, true)
 	parts.Go(func() { g.reloadLoop(background) })
 	parts.Go(func() { g.watcher.run(background, g.tick) })
 
@@ -200,7 +189,8 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 		case err = <-failed:
 		}
 	}
-	return errors.Join(err, g.goDown(life), <-served)
+	g.goDown(life)
+	return errors.Join(err, <-served)
 }
 
 // greet says that the gateway takes traffic.
@@ -216,25 +206,20 @@ func (g *gateway) greet() error {
 }
 
 // goDown announces, drains, and returns when no connection is left.
-func (g *gateway) goDown(ctx context.Context) error {
+func (g *gateway) goDown(ctx context.Context) {
 	g.announced.Store(true)
 	notifySystemd(g.log, "STOPPING=1")
 	g.server.Announce()
 	announce := time.Duration(g.started.Shutdown.Announce.V)
-	g.log.Info("going down", "announce", announce, "drain", g.drainTime())
+	g.log.Info("going down", "announce", announce, "drain", g.started.drain())
 	timer := time.NewTimer(announce)
 	defer timer.Stop()
 	<-timer.C
-	late, cancel := context.WithTimeout(ctx, g.drainTime())
+	late, cancel := context.WithTimeout(ctx, g.started.drain())
 	defer cancel()
 	if err := g.server.Shutdown(late); err != nil {
 		g.log.Warn("the time to drain is over; what was still open is cut")
 	}
-	return nil
-}
-
-func (g *gateway) drainTime() time.Duration {
-	return time.Duration(g.started.Shutdown.Drain.Or(defaultDrain))
 }
 
 // rotator keeps the keys of session tickets in the state folder.

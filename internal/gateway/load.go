@@ -1,9 +1,9 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
-	"net"
-	"net/netip"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,16 +11,17 @@ import (
 	"gatehouse/internal/conf"
 	"gatehouse/ipallow"
 	"gatehouse/tenancy"
-	"gatehouse/tlsconfig"
 )
 
-// loader reads the main file and everything that it leads to. It keeps nothing
-// of what it read but how files are decoded.
+// loader reads the main file and everything that it leads to. What it keeps
+// from one load to the next only saves time.
 type loader struct {
 	path     string // of the main file, as the operator typed it
 	decoder  *conf.Decoder
 	purpose  purpose
 	lastGood func(tenant string) ([]byte, bool)
+	memory   fileMemory
+	machine  machine
 }
 
 // purpose is what a tree is loaded for.
@@ -58,9 +59,10 @@ type loaded struct {
 	config    *Config
 	text      []byte // of the main file
 	admission admission
-	shared    shared
+	pairs     mainPairs
 	table     *tenancy.Table
 	result    *tenancy.Result
+	files     []string // ids of the tenants that have a file, whatever it says
 	folders   []string // what must be watched
 }
 
@@ -74,7 +76,7 @@ func (l *loader) base() string { return filepath.Dir(l.path) }
 func (l *loader) main(r *conf.Report) (*Config, []byte, error) {
 	text, err := os.ReadFile(l.path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the main file: %w", err)
+		return nil, nil, fmt.Errorf("main file %s: %w; another one goes after -c", l.path, causeOf(err))
 	}
 	config := new(Config)
 	l.decoder.Decode(l.path, text, config, r)
@@ -82,100 +84,71 @@ func (l *loader) main(r *conf.Report) (*Config, []byte, error) {
 }
 
 // load reads and compiles the whole tree. Its error means that there is nothing
-// to compile; what is wrong in the files is in the result's report.
+// to compile; what is wrong in the files is in the result's report. It is called
+// by one goroutine at a time.
 func (l *loader) load(previous *loaded) (*loaded, error) {
 	report := new(conf.Report)
 	config, text, err := l.main(report)
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(l.base())
+	files, err := l.memory.open(l.base())
 	if err != nil {
-		return nil, fmt.Errorf("read the main file's folder: %w", err)
+		return nil, fmt.Errorf("folder %s of the main file: %w", l.base(), causeOf(err))
 	}
-	defer func() { _ = root.Close() }() // it was only read
+	defer files.close()
 
 	next := &loaded{config: config, text: text}
 	sets := ipallow.CompileSets(config.Sets, nil, report)
 	next.admission = config.admission(sets, report)
-	next.shared = l.readShared(&config.TLS, previous, report)
-	listeners := tenancy.CompileListeners(config.httpAddresses(), config.httpsListeners(), sets, report)
-	files, unmatched := tenancy.ReadTree(root.FS(), config.Include, report)
-	in := tenancy.Input{
-		Main: &config.MainSpec, MainFile: l.path, MainText: text,
-		Sets: sets, Listeners: listeners, PublicPort: config.publicPort(listeners),
-		TLS:   next.shared.defaults(&config.TLS),
-		Files: files, Unmatched: unmatched,
-		FS:         root.FS(),
-		ReadMain:   func(path string) ([]byte, error) { return os.ReadFile(within(l.base(), path)) },
-		ReadSecret: func(s conf.Secret) ([]byte, error) { return readSecret(&s, l.base()) },
-		LastGood:   l.lastGood,
-		Keys:       l.keys(),
-		Cases:      l.cases(previous),
-		Now:        time.Now(),
-
-		MachineAddrs: machineAddresses(),
+	next.pairs = l.readPairs(&config.TLS, previous, report)
+	if l.purpose == toCheck {
+		l.checkSecrets(config, report)
 	}
+	in := l.input(next, sets, files, report)
 	if previous != nil {
 		in.Previous = previous.table
 	}
+	in.Cases = l.cases(previous)
 	faults := report.Faults()
 	next.table, next.result = tenancy.Compile(in)
 	next.result.MainFaults += faults
 	next.result.Report.Add(report)
-	next.folders = l.foldersOf(config, next.table)
+	next.folders = append(files.folders(), l.ownFolders(config)...)
 	return next, nil
 }
 
-// admission compiles who may use the doors for operators.
-func (c *Config) admission(sets *ipallow.Sets, r *conf.Report) admission {
-	var a admission
-	if h := c.Listen.Health; h != nil && h.Allow.Set() {
-		a.health = sets.Compile(h.Allow, r)
+// input gathers what a table is compiled from, all but what came before.
+func (l *loader) input(next *loaded, sets *ipallow.Sets, files *folder, r *conf.Report) tenancy.Input {
+	config := next.config
+	listeners := tenancy.CompileListeners(config.httpAddresses(), config.httpsListeners(), sets, r)
+	tenants, unmatched := tenancy.ReadTree(files, config.Include, r)
+	for i := range tenants {
+		next.files = append(next.files, tenants[i].ID)
 	}
-	if h := c.Listen.Admin; h != nil && h.Allow.Set() {
-		a.admin = sets.Compile(h.Allow, r)
+	return tenancy.Input{
+		Main: &config.MainSpec, MainFile: l.path, MainText: next.text,
+		Sets: sets, Listeners: listeners, PublicPort: config.publicPort(listeners),
+		TLS:   next.pairs.defaults(&config.TLS),
+		Files: tenants, Unmatched: unmatched,
+		FS:         files,
+		ReadMain:   files.readOutside,
+		ReadSecret: func(s conf.Secret) ([]byte, error) { return readSecret(&s, l.base()) },
+		LastGood:   l.lastGood,
+		Keys:       l.keys(),
+		Now:        time.Now(),
+
+		MachineAddrs: l.machine.has,
 	}
-	return a
 }
 
-func (c *Config) httpAddresses() conf.List[string] {
-	if c.Listen.HTTP.Set() {
-		return c.Listen.HTTP
-	}
-	return conf.List[string]{Items: []conf.At[string]{{V: defaultHTTP}}}
-}
-
-func (c *Config) httpsListeners() conf.List[tenancy.ListenerSpec] {
-	if c.Listen.HTTPS.Set() {
-		return c.Listen.HTTPS
-	}
-	builtin := tenancy.ListenerSpec{Address: conf.At[string]{V: defaultHTTPS}}
-	return conf.List[tenancy.ListenerSpec]{Items: []conf.At[tenancy.ListenerSpec]{{V: builtin}}}
-}
-
-// publicPort returns the port that redirects name.
-func (c *Config) publicPort(listeners []*tenancy.Listener) int {
-	if c.Listen.PublicPort.Set() {
-		return int(c.Listen.PublicPort.V)
-	}
-	for _, l := range listeners {
-		if !l.Plain {
-			return int(l.Port())
-		}
-	}
-	return 0 // there is no https listener, which is a fault
-}
-
-// state returns the folder of what outlives the process.
-func (c *Config) state(base string) string { return within(base, c.State.Or(defaultState)) }
-
-// foldersOf lists the folders whose files the tree was read from.
-func (l *loader) foldersOf(c *Config, t *tenancy.Table) []string {
-	folders := []string{l.base()}
+// ownFolders lists the folders of what the main file names for itself, and of
+// the file that it is a link to.
+func (l *loader) ownFolders(c *Config) []string {
+	var folders []string
 	add := func(path string) { folders = append(folders, filepath.Dir(within(l.base(), path))) }
-	for _, pattern := range c.Include.Values() {
-		add(pattern)
+	if target, err := os.Readlink(l.path); err == nil {
+		add(target)
 	}
 	for _, spec := range c.TLS.Certificates.Values() {
 		if spec.Cert.Set() {
@@ -185,43 +158,15 @@ func (l *loader) foldersOf(c *Config, t *tenancy.Table) []string {
 			add(spec.Key.File.V)
 		}
 	}
-	for _, path := range t.Files() {
-		add(path)
-	}
 	return folders
 }
 
-// machineAddresses returns a test for this machine's addresses as they are now.
-// Where they cannot be listed only the loopback ones are known.
-func machineAddresses() func(netip.Addr) bool {
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil
+// causeOf returns what the system said about a file, without the path that the
+// caller names.
+func causeOf(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
 	}
-	own := make(map[netip.Addr]bool, len(addrs))
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok {
-			if addr, ok := netip.AddrFromSlice(n.IP); ok {
-				own[addr.Unmap()] = true
-			}
-		}
-	}
-	return func(a netip.Addr) bool { return own[a.Unmap()] }
-}
-
-// shared is what the main file's tls says about certificates.
-type shared struct {
-	internal     bool
-	certificates []*tlsconfig.Certificate
-	names        []string // of pairs whose key could not be read, which check allows
-}
-
-func (s *shared) defaults(spec *tlsconfig.Spec) tenancy.TLSDefaults {
-	return tenancy.TLSDefaults{
-		Profile:      spec.ProfileOr(tlsconfig.Intermediate),
-		HSTS:         spec.HSTS,
-		Internal:     s.internal,
-		Certificates: s.certificates,
-		Names:        s.names,
-	}
+	return err
 }

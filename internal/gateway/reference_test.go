@@ -4,10 +4,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"gatehouse/internal/conf"
+	"gatehouse/ipallow"
 	"gatehouse/tenancy"
 )
 
@@ -37,7 +39,7 @@ const referenceHead = `# Reference of the routing table
 
 Two kinds of file: the main file, and one file for each tenant that ` + "`include`" + ` names. A tenant may also stand in the main file, under ` + "`tenants`" + `, with the same keys.
 
-How to read the tables: ` + "`*`" + ` is a name of your choice, ` + "`[]`" + ` an item of a list. A key in bold is required where its map stands. "Short" means that the value alone may stand in place of the map. Keys that begin with ` + "`x-`" + ` are notes and are not read. Durations are written with their unit (` + "`30s`, `1h30m`, `730d`" + `), sizes too (` + "`64KiB`" + `); a bare number is an error. ` + "`gatehouse schema`" + ` prints the same as a JSON Schema.
+How to read the tables: ` + "`*`" + ` is a name of your choice, ` + "`[]`" + ` an item of a list. A key in bold is required where its map stands. "Short" means that the value alone may stand in place of the map. What an [address](#addresses) and a [secret](#secrets) are is said once, at the end. Keys that begin with ` + "`x-`" + ` are notes and are not read. Durations are written with their unit (` + "`30s`, `1h30m`, `730d`" + `), sizes too (` + "`64KiB`" + `); a bare number is an error. ` + "`gatehouse schema`" + ` prints the same as a JSON Schema.
 
 Values merge from the general to the particular: built-in, ` + "`defaults`" + `, group, tenant, host, route. Maps merge key by key; scalars and lists replace. ` + "`access`" + ` does not merge: each level's stands alone, and all must admit.
 
@@ -74,21 +76,28 @@ func referenceText(t *testing.T) string {
 		return strings.HasPrefix(path, "hosts[].routes.*.")
 	}, &later)
 	b.WriteString("\nBelow `hosts[]` and `routes.*`, maps such as `timeouts` hold the same keys as a tenant's; a host's `routes` hold the same as a tenant's routes.\n")
+	b.WriteString("\n## Addresses\n\nA list of addresses (`allow`, `except`, `block`, the entries of `sets`, the peers of `client_ip`) holds texts, or maps of these keys:\n\n")
+	writeKeys(t, &b, conf.Reference(ipallow.EntrySpec{}), nothing, &later)
+	b.WriteString("\n## Secrets\n\nA secret says where it is kept, by exactly one of these keys. In a tenant file only a `file` below `secrets/TENANT/` beside the main file is taken.\n\n")
+	writeKeys(t, &b, conf.Reference(conf.Secret{}), nothing, &later)
 	b.WriteString("\n## Not in this version\n\n")
 	fmt.Fprintf(&b, "`%s`\n", strings.Join(later, "`, `"))
 	return b.String()
 }
 
+func nothing(string) bool { return false }
+
 func writeKeys(t *testing.T, b *strings.Builder, keys []conf.KeyDoc, skip func(string) bool, later *[]string) {
+	parts := newParts(keys)
 	b.WriteString("| key | type | default | meaning | example |\n|---|---|---|---|---|\n")
 	for _, k := range keys {
 		if k.Later {
-			if name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]; !contains(*later, name) {
+			if name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]; !slices.Contains(*later, name) {
 				*later = append(*later, name)
 			}
 			continue
 		}
-		if skip(k.Path) {
+		if skip(k.Path) || parts.within(k.Path) {
 			continue
 		}
 		if k.Doc == "" {
@@ -98,8 +107,46 @@ func writeKeys(t *testing.T, b *strings.Builder, keys []conf.KeyDoc, skip func(s
 		if k.Required {
 			path = "**" + path + "**"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", path, typeOf(k), code(k.Default), cell(k.Doc), code(k.Example))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", path, parts.typeOf(k), code(k.Default), cell(k.Doc), code(k.Example))
 	}
+}
+
+// parts knows the keys that hold addresses or secrets, whose own keys are
+// explained once for all of them.
+type parts map[string]string
+
+const (
+	addressList = "list of addresses"
+	secret      = "secret"
+)
+
+func newParts(keys []conf.KeyDoc) parts {
+	p := make(parts)
+	for _, k := range keys {
+		if list, ok := strings.CutSuffix(k.Path, "[].ip"); ok {
+			p[list+"[]"] = addressList
+		}
+		if sets, ok := strings.CutSuffix(k.Path, ".entries[].ip"); ok {
+			p[sets] = "map of names to lists of addresses, or to maps"
+		}
+		if where, ok := strings.CutSuffix(k.Path, ".credential"); ok {
+			p[where] = secret
+		}
+	}
+	return p
+}
+
+// within reports whether a key is one of those that are explained once.
+func (p parts) within(path string) bool {
+	dot := strings.LastIndexByte(path, '.')
+	return dot >= 0 && (p[path[:dot]] == addressList || p[path[:dot]] == secret)
+}
+
+func (p parts) typeOf(k conf.KeyDoc) string {
+	if what := p[k.Path]; what != "" {
+		return what
+	}
+	return typeOf(k)
 }
 
 func typeOf(k conf.KeyDoc) string {
@@ -126,13 +173,4 @@ func code(text string) string {
 		return ""
 	}
 	return "`" + cell(text) + "`"
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }

@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/internal/admin"
@@ -32,7 +35,7 @@ func (g *gateway) reload(ctx context.Context, force bool, actor string) (admin.R
 	case <-ctx.Done():
 		return admin.ReloadResult{}, ctx.Err()
 	case <-g.leaving:
-		return admin.ReloadResult{}, fmt.Errorf("the process is going down; nothing is reloaded any more")
+		return admin.ReloadResult{}, errors.New("the process is going down; nothing is reloaded any more")
 	}
 	select {
 	case result := <-answer:
@@ -62,13 +65,12 @@ func (g *gateway) reloadLoop(ctx context.Context) {
 		case <-g.hangups:
 			notifyReloading(g.log)
 			if err := g.accessLog.reopen(); err != nil {
-				g.log.Error("reopen the access log; lines go to the former file", "err", err)
+				g.log.Error("the access log cannot be opened again; lines go to the former file", "err", err)
 			}
 			g.reloadOnce(ctx, request{actor: "SIGHUP"})
 			notifySystemd(g.log, "READY=1")
 		case r := <-g.requests:
-			result := g.reloadOnce(ctx, r)
-			r.answer <- result
+			r.answer <- g.reloadOnce(ctx, r)
 		}
 	}
 }
@@ -79,42 +81,52 @@ func (g *gateway) reloadOnce(ctx context.Context, r request) admin.ReloadResult 
 	former := g.current.Load()
 	result := admin.ReloadResult{
 		At: start, Actor: r.actor, Generation: former.table.Generation(),
-		Added: []string{}, Changed: []string{}, Removed: []string{}, Quarantined: []admin.Quarantine{}, Findings: []conf.Finding{}, Notes: []string{},
+		Added: []string{}, Changed: []string{}, Removed: []string{}, Quarantined: []admin.Quarantine{}, Findings: []admin.Finding{}, Notes: []string{},
 	}
+	outcome := metrics.ReloadRefused
 	next, err := g.loader.load(former)
 	switch {
 	case err != nil:
 		result.Refused = err.Error()
 	case !next.result.Applicable():
-		result.Findings = next.result.Report.Findings()
+		result.Findings = nonNil(next.result.Report.Findings())
 		result.Refused = refusal(next.result)
 	case next.result.Force != "" && !r.force:
-		result.Findings = next.result.Report.Findings()
+		result.Findings = nonNil(next.result.Report.Findings())
 		result.Refused = next.result.Force + "; if that is meant, run gatehouse reload --force"
 	default:
 		g.describe(&result, next)
-		if !g.differs(former, next) {
+		if result.Unchanged = !differs(former, next); result.Unchanged {
+			outcome = metrics.ReloadUnchanged
 			result.Generation = former.table.Generation()
-			g.metrics.Reloaded(metrics.ReloadUnchanged)
+			g.issue(ctx, former)
 			break
 		}
+		outcome = metrics.ReloadApplied
 		g.apply(ctx, next)
-		g.metrics.Reloaded(metrics.ReloadApplied)
 	}
+	g.metrics.Reloaded(outcome)
+	g.watch(former, next, result.Applied)
 	result.TookMillis = float64(time.Since(start).Microseconds()) / 1000
-	if !result.Applied {
-		g.metrics.Reloaded(metrics.ReloadRefused)
-	}
-	g.record(ctx, result, former)
+	g.record(ctx, &result)
 	return result
 }
 
 // refusal says in one line why a compiled tree is not applied.
 func refusal(r *tenancy.Result) string {
 	if len(r.Broken) > 0 {
-		return fmt.Sprintf("under this main file the unchanged files of served tenants no longer compile: %s", joined(r.Broken))
+		return "under this main file the unchanged files of served tenants no longer compile: " + joined(r.Broken)
 	}
 	return "the main file has mistakes"
+}
+
+// joined lists the first names and counts the rest.
+func joined(names []string) string {
+	const shown = 10
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
 // describe fills in what a reload does once it is applied.
@@ -125,62 +137,78 @@ func (g *gateway) describe(result *admin.ReloadResult, next *loaded) {
 	result.Changed = nonNil(next.result.Changed)
 	result.Removed = nonNil(next.result.Removed)
 	result.Quarantined = quarantines(next.result)
-	result.Findings = next.result.Report.Findings()
+	result.Findings = nonNil(next.result.Report.Findings())
 	result.Notes = g.restartNotes(next)
 }
 
-// differs reports whether there is anything to apply.
-func (g *gateway) differs(former, next *loaded) bool {
-	return string(former.text) != string(next.text) ||
-		len(next.result.Added)+len(next.result.Changed)+len(next.result.Removed) > 0 ||
-		!sameCertificates(former.shared, next.shared) ||
-		!reflect.DeepEqual(quarantines(former.result), quarantines(next.result))
+// nonNil returns an empty list for none, which JSON shows as [].
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
-func sameCertificates(a, b shared) bool {
-	if len(a.certificates) != len(b.certificates) {
-		return false
-	}
-	for i, c := range a.certificates {
-		if c.Digest() != b.certificates[i].Digest() {
-			return false
-		}
-	}
-	return true
+// differs reports whether there is anything to apply.
+func differs(former, next *loaded) bool {
+	return string(former.text) != string(next.text) ||
+		len(next.result.Added)+len(next.result.Changed)+len(next.result.Removed) > 0 ||
+		!former.pairs.equal(&next.pairs) ||
+		!reflect.DeepEqual(quarantines(former.result), quarantines(next.result))
 }
 
 // apply puts a compiled tree into use. It cannot fail: what goes wrong with the
 // state folder is logged and costs copies, not service.
 func (g *gateway) apply(ctx context.Context, next *loaded) {
-	if err := g.issuer.setNames(ctx, internalNames(next.table)); err != nil {
-		g.log.Error("the internal CA cannot issue for every host; those hosts are refused", "err", err)
-	}
-	g.presenter.setFiles(next)
+	g.presenter.prepare(next)
+	g.issue(ctx, next)
 	g.current.Store(next)
 	g.server.Apply(next.table)
-	g.watcher.setFolders(next.folders)
+	g.presenter.setFiles(next)
 	g.metrics.Applied(next.table.Generation(), len(next.result.Quarantined))
 	g.metrics.CertificateExpiry(g.presenter.expiry())
 	g.copies.keep(next.result.LastGood, next.result.Forget)
 }
 
+// issue has the internal CA issue for the hosts of a tree.
+func (g *gateway) issue(ctx context.Context, l *loaded) {
+	if err := g.issuer.setNames(ctx, internalNames(l.table)); err != nil {
+		g.log.Error("the internal CA cannot be opened; its hosts are refused until it can", "err", err)
+	}
+}
+
+// watch watches what the tree in use was read from and, while another one is
+// refused, what that one names: somebody mends it there.
+func (g *gateway) watch(former, next *loaded, applied bool) {
+	folders := former.folders
+	switch {
+	case applied:
+		folders = next.folders
+	case next != nil:
+		folders = slices.Concat(former.folders, next.folders)
+	}
+	if g.watcher.setFolders(folders) {
+		g.tick()
+	}
+}
+
 // record keeps and logs the outcome of a reload. One that the watcher started
-// is silent when it says what the last one said.
-func (g *gateway) record(ctx context.Context, result admin.ReloadResult, former *loaded) {
-	last := g.lastReload.Swap(&result)
-	applied := result.Generation != former.table.Generation()
-	if result.Actor == actorWatcher && !applied && sameOutcome(last, &result) {
-		g.lastReload.Store(last)
+// is silent when there is nothing new to say.
+func (g *gateway) record(ctx context.Context, result *admin.ReloadResult) {
+	repeated := result.Refused == g.said.refused && slices.Equal(result.Findings, g.said.findings)
+	g.said = said{result.Refused, result.Findings}
+	if result.Actor == actorWatcher && repeated && (result.Unchanged || !result.Applied) {
 		return
 	}
-	for _, f := range result.Findings {
-		g.log.WarnContext(ctx, "finding", "severity", f.Severity.String(), "at", f.Pos.String(), "text", f.Text, "hint", f.Hint)
+	g.lastReload.Store(result)
+	if !repeated {
+		g.tell(ctx, result.Findings, result.Quarantined)
 	}
 	attrs := []any{"actor", result.Actor, "generation", result.Generation, "took_ms", result.TookMillis}
 	switch {
 	case !result.Applied:
 		g.log.ErrorContext(ctx, "reload refused; the table runs on as it was", append(attrs, "why", result.Refused)...)
-	case !applied:
+	case result.Unchanged:
 		g.log.InfoContext(ctx, "reload found nothing changed", attrs...)
 	default:
 		g.log.InfoContext(ctx, "config applied", append(attrs, "tenants", len(g.current.Load().table.Tenants()),
@@ -188,35 +216,33 @@ func (g *gateway) record(ctx context.Context, result admin.ReloadResult, former 
 	}
 }
 
-// sameOutcome reports whether two reloads say the same to an operator.
-func sameOutcome(a, b *admin.ReloadResult) bool {
-	return a != nil && a.Applied == b.Applied && a.Refused == b.Refused && slices.Equal(a.Findings, b.Findings)
+// said is what operators were told last about the files.
+type said struct {
+	refused  string
+	findings []admin.Finding
 }
 
-// restartNotes names what differs from what the process was started with and is
-// read at start only.
-func (g *gateway) restartNotes(next *loaded) []string {
-	notes := []string{}
-	for _, part := range []struct {
-		key       string
-		was, will any
-	}{
-		{"listen", addresses(g.started), addresses(next.config)},
-		{"state", g.started.state(g.loader.base()), next.config.state(g.loader.base())},
-		{"seal", text(g.started.Seal), text(next.config.Seal)},
-		{"log", logText(g.started), logText(next.config)},
-	} {
-		if !reflect.DeepEqual(part.was, part.will) {
-			notes = append(notes, fmt.Sprintf("%s changed; that takes effect with a restart", part.key))
+// tell logs findings, and the tenants that they cost their new version.
+func (g *gateway) tell(ctx context.Context, findings []admin.Finding, quarantined []admin.Quarantine) {
+	for _, f := range findings {
+		level := slog.LevelInfo
+		switch f.Severity {
+		case conf.Fault:
+			level = slog.LevelError
+		case conf.Warning:
+			level = slog.LevelWarn
 		}
+		g.log.Log(ctx, level, "finding", "at", f.Pos.String(), "severity", f.Severity.String(), "text", f.Text, "hint", f.Hint)
 	}
-	return notes
+	for _, q := range quarantined {
+		g.log.ErrorContext(ctx, "tenant quarantined", "tenant", q.Tenant, "file", q.File, "served", q.Served)
+	}
 }
 
 func quarantines(r *tenancy.Result) []admin.Quarantine {
 	list := make([]admin.Quarantine, 0, len(r.Quarantined))
 	for _, q := range r.Quarantined {
-		list = append(list, admin.Quarantine{Tenant: q.Tenant, File: q.File, Served: q.Served, Findings: q.Findings})
+		list = append(list, admin.Quarantine{Tenant: q.Tenant, File: q.File, Served: q.Served, Findings: nonNil(q.Findings)})
 	}
 	return list
 }

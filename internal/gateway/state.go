@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 
 	"gatehouse/internal/conf"
@@ -82,48 +81,6 @@ func (s *state) sealKey(seal *conf.Secret, base string, log *slog.Logger) ([]byt
 		return nil, fmt.Errorf("seal %s: %w", seal, err)
 	}
 	return key, nil
-}
-
-// secretBytesMax bounds a secret: the largest is an RSA key with its chain.
-const secretBytesMax = 1 << 20
-
-// readSecret reads what a reference of the main file names. base is the main
-// file's folder.
-func readSecret(s *conf.Secret, base string) ([]byte, error) {
-	switch {
-	case s.Env.Set():
-		value, ok := os.LookupEnv(s.Env.V)
-		if !ok {
-			return nil, fmt.Errorf("the environment has no variable %s", s.Env.V)
-		}
-		return []byte(value), nil
-	case s.Credential.Set():
-		dir := os.Getenv("CREDENTIALS_DIRECTORY") // systemd.exec(5), LoadCredential=
-		if dir == "" || s.Credential.V != filepath.Base(s.Credential.V) {
-			return nil, fmt.Errorf("credential %q is not passed to the process; add LoadCredential=%s:FILE to the unit", s.Credential.V, s.Credential.V)
-		}
-		return readBounded(filepath.Join(dir, s.Credential.V))
-	}
-	return readBounded(within(base, s.File.V))
-}
-
-func readBounded(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if info.Size() > secretBytesMax {
-		return nil, fmt.Errorf("%s has more than %d bytes", path, secretBytesMax)
-	}
-	return os.ReadFile(path)
-}
-
-// within resolves a path of the main file, which may be relative to its folder.
-func within(base, path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(base, path)
 }
 
 func (s *state) loadTicketKeys(ctx context.Context) ([]byte, error) {

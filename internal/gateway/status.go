@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"gatehouse/internal/admin"
@@ -70,6 +72,7 @@ func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
 		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
 		list = append(list, s)
 	}
+	slices.SortFunc(list, func(a, b admin.TenantStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
 
