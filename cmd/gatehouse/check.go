@@ -5,14 +5,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gatehouse/internal/conf"
 	"gatehouse/internal/gateway"
 )
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check",
-		Short: "Find every mistake in the routing table, without touching anything",
+		Use:        "check",
+		SuggestFor: []string{"validate", "lint", "test", "configtest"},
+		Short:      "Find every mistake in the routing table, without touching anything",
 		Long: "Read the main file and every tenant's file, report all mistakes with their\n" +
 			"position, and judge the expect: cases. It needs no root, no network and no\n" +
 			"private key, and writes nothing. Exit code 1 if there are mistakes.",
@@ -45,11 +45,8 @@ func printCheck(cmd *cobra.Command, result gateway.CheckResult) {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: fine: %s\n", result.File, counted)
 		return
 	}
-	faults := 0
-	for _, f := range result.Findings {
-		if f.Severity == conf.Fault {
-			faults++
-		}
+	if result.Omitted > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s more that are not listed\n", result.File, plural(result.Omitted, "finding"))
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s to mend\n", result.File, plural(faults, "mistake"))
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s to mend\n", result.File, plural(result.Faults, "mistake"))
 }

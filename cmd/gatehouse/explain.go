@@ -33,6 +33,9 @@ func explainCommand() *cobra.Command {
 			return usagef("explain needs --from IP: who is allowed depends on it")
 		}
 		query := admin.ExplainQuery{URL: args[0], From: *from, SNI: *sni, Method: *method}
+		if err := gateway.CheckQuery(query); err != nil {
+			return usageError{err}
+		}
 		explanation, err := explain(cmd, *config, query, *live)
 		if err != nil {
 			return err
@@ -53,7 +56,11 @@ func explainCommand() *cobra.Command {
 
 func explain(cmd *cobra.Command, config string, query admin.ExplainQuery, live bool) (admin.Explanation, error) {
 	if !live {
-		return gateway.Explain(configPath(config), query)
+		explanation, broken, err := gateway.Explain(configPath(config), query)
+		for _, q := range broken {
+			fmt.Fprintf(cmd.ErrOrStderr(), "gatehouse: %s has mistakes, which gatehouse check names; the verdict leaves tenant %s out\n", q.File, q.Tenant)
+		}
+		return explanation, err
 	}
 	socket, err := socketOf(config)
 	if err != nil {

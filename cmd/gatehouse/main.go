@@ -50,17 +50,25 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "gatehouse",
-		Short:         "TLS-terminating reverse proxy and tenant gateway",
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usagef("there is no command %q", args[0])
-			}
+		Use:   "gatehouse",
+		Short: "TLS-terminating reverse proxy and tenant gateway",
+		Long: "A TLS-terminating reverse proxy and tenant gateway: it lets in only the addresses\n" +
+			"that a tenant's access list names, and forwards each tenant's traffic to that\n" +
+			"tenant's own backends.",
+		Example:                    "  gatehouse demo\n  gatehouse check -c gatehouse.yaml\n  gatehouse run -c gatehouse.yaml",
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs,
+	}
+	root.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
 			return usagef("a command is missing")
-		},
-		Args: cobra.ArbitraryArgs,
+		}
+		if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+			return usagef("there is no command %q; did you mean %q?", args[0], near[0])
+		}
+		return usagef("there is no command %q", args[0])
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(

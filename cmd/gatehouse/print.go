@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-
-	"gatehouse/internal/conf"
 )
 
 // printJSON prints v, indented, for people and programs alike.
@@ -16,7 +14,9 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-func printFindings(w io.Writer, findings []conf.Finding) {
+// printFindings prints each finding as operators see it: position, what is
+// wrong, what to do.
+func printFindings[F fmt.Stringer](w io.Writer, findings []F) {
 	for _, f := range findings {
 		fmt.Fprintln(w, f)
 	}

@@ -10,8 +10,9 @@ import (
 
 func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "run",
-		Short: "Serve",
+		Use:        "run",
+		SuggestFor: []string{"serve", "start"},
+		Short:      "Serve",
 		Long: "Serve the routing table. The files are read again on SIGHUP, when one changes, and\n" +
 			"on gatehouse reload. SIGTERM drains and exits with 0.",
 		Example: "  gatehouse run -c /etc/gatehouse/gatehouse.yaml",

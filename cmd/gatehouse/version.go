@@ -14,6 +14,7 @@ func versionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
+		Long:    "Print the version of the program and of Go.",
 		Example: "  gatehouse version",
 		Args:    exactly(0, "no arguments"),
 	}

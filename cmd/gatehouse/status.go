@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gatehouse/internal/admin"
+)
+
+func statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Show how the running process is",
+		Long:    "Show how the running process is. Exit code 1 if it is not ready to take traffic.",
+		Example: "  gatehouse status\n  gatehouse status --json",
+		Args:    exactly(0, "no arguments"),
+	}
+	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		socket, err := socketOf(*config)
+		if err != nil {
+			return err
+		}
+		status, err := admin.NewClient(socket).Status(cmd.Context())
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			err = printJSON(cmd.OutOrStdout(), status)
+		} else {
+			err = printStatus(cmd.OutOrStdout(), status)
+		}
+		if err == nil && !status.Ready {
+			return notFine{}
+		}
+		return err
+	}
+	return cmd
+}
+
+func printStatus(w io.Writer, s admin.Status) error {
+	ready := "ready"
+	if !s.Ready {
+		ready = "not ready: " + s.NotReady
+	}
+	fmt.Fprintf(w, "gatehouse %s, %s\n", s.Version, ready)
+	fmt.Fprintf(w, "generation %d of %s, running since %s\nkeys %s\n\n", s.Generation, s.Config, s.Started.Format(time.RFC3339), s.Keys)
+	listeners := newTable(w, "LISTENER", "KIND", "CLIENT ADDRESS")
+	for _, l := range s.Listeners {
+		fmt.Fprintf(listeners, "%s\t%s\t%s\n", l.Address, l.Kind, l.ClientIP)
+	}
+	if err := listeners.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	tenants := newTable(w, "TENANT", "STATE", "HOSTS", "BACKENDS", "CONNECTIONS", "IN FLIGHT")
+	for _, t := range s.Tenants {
+		fmt.Fprintf(tenants, "%s\t%s\t%s\t%d\t%d\t%d\n", t.ID, t.State, some(t.Hosts), len(t.Backends), t.Connections, t.InFlight)
+	}
+	if err := tenants.Flush(); err != nil {
+		return err
+	}
+	if len(s.Quarantined)+len(s.Notes) > 0 {
+		fmt.Fprintln(w)
+	}
+	printQuarantine(w, s.Quarantined)
+	for _, note := range s.Notes {
+		fmt.Fprintln(w, "note:", note)
+	}
+	return nil
+}
+
+// newTable begins a table whose columns align once it is flushed.
+func newTable(w io.Writer, columns ...string) *tabwriter.Writer {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.Join(columns, "\t"))
+	return t
+}
+
+// some lists the first names and counts the rest: a table is read, not searched.
+func some(names []string) string {
+	const shown = 3
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
+}
