@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,7 +163,6 @@ func TestHealth(t *testing.T) {
 		{"alive", errors.New("draining"), nil, "GET", "/livez", 200},
 		{"ready", nil, nil, "GET", "/readyz", 200},
 		{"not ready", errors.New("draining"), nil, "GET", "/readyz", 503},
-		{"stranger", nil, func(netip.Addr) bool { return false }, "GET", "/readyz", 403},
 		{"listed", nil, netip.Addr.IsLoopback, "GET", "/readyz", 200},
 		{"no metrics here", nil, nil, "GET", "/metrics", 404},
 		{"read-only", nil, nil, "POST", "/readyz", 405},
@@ -209,6 +209,32 @@ func TestAdminGuard(t *testing.T) {
 				t.Errorf("%s %s = %d, want %d", test.method, test.path, got, test.want)
 			}
 		})
+	}
+}
+
+// Whoever may not ask is closed before it takes one of the few connections:
+// else any stranger could keep a load balancer from asking, which then takes a
+// healthy gateway out of rotation.
+func TestStrangersTakeNoConnection(t *testing.T) {
+	l := listenLoopback(t)
+	var admitted atomic.Bool
+	serving(t, func(ctx context.Context) error {
+		return New(sampleHouse(nil), quiet()).ServeHealth(ctx, l, func(netip.Addr) bool { return admitted.Load() })
+	})
+	for i := range connectionsMax + 1 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		if n, err := c.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("stranger %d: read %d bytes, %v, want a closed connection", i, n, err)
+		}
+	}
+	admitted.Store(true)
+	if got := ask(t, l.Addr().String(), "GET", "/readyz", nil); got != 200 {
+		t.Errorf("GET /readyz = %d, want 200", got)
 	}
 }
 

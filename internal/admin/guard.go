@@ -3,6 +3,7 @@ package admin
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -57,7 +58,30 @@ func readOnly(next http.Handler) http.Handler {
 	})
 }
 
-// admitted lets in only the addresses that admits admits; nil admits all.
+// screened is a listener that closes the connections of addresses that admits
+// does not admit, before they take one of the few that a door has.
+type screened struct {
+	net.Listener
+	admits func(netip.Addr) bool // nil admits all
+}
+
+// Accept returns the next connection of an address that may connect.
+func (s screened) Accept() (net.Conn, error) {
+	for {
+		c, err := s.Listener.Accept()
+		if err != nil || s.admits == nil {
+			return c, err
+		}
+		peer, err := netip.ParseAddrPort(c.RemoteAddr().String())
+		if err == nil && s.admits(peer.Addr().Unmap()) {
+			return c, nil
+		}
+		_ = c.Close() // nothing was said on it
+	}
+}
+
+// admitted is the same for the requests of connections that are open already:
+// the list may have changed since. nil admits all.
 func admitted(admits func(netip.Addr) bool, next http.Handler) http.Handler {
 	if admits == nil {
 		return next

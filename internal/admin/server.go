@@ -75,14 +75,14 @@ func (s *Server) ServeSocket(ctx context.Context, l net.Listener) error {
 
 // ServeAdmin serves metrics and status, read-only, until ctx ends.
 func (s *Server) ServeAdmin(ctx context.Context, l net.Listener, g Guard) error {
-	return s.serve(ctx, "admin listener", l, &http.Server{Handler: g.wrap(s.readOnlyHandler()), WriteTimeout: answerTimeout})
+	return s.serve(ctx, "admin listener", screened{l, g.Admits}, &http.Server{Handler: g.wrap(s.readOnlyHandler()), WriteTimeout: answerTimeout})
 }
 
 // ServeHealth serves /livez and /readyz to the addresses that admits admits,
 // nil meaning all, until ctx ends.
 func (s *Server) ServeHealth(ctx context.Context, l net.Listener, admits func(netip.Addr) bool) error {
 	handler := readOnly(admitted(admits, s.healthHandler()))
-	return s.serve(ctx, "health listener", l, &http.Server{Handler: handler, WriteTimeout: answerTimeout})
+	return s.serve(ctx, "health listener", screened{l, admits}, &http.Server{Handler: handler, WriteTimeout: answerTimeout})
 }
 
 func (s *Server) serve(ctx context.Context, name string, l net.Listener, server *http.Server) error {
