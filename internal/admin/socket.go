@@ -32,8 +32,8 @@ func ListenSocket(path string, log *slog.Logger) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("command socket: %w", err)
 	}
-	// The folder admits nobody else, so there is no moment in which the wider
-	// mode that listening gave could be used.
+	// Whoever comes before this is asked for by its user all the same; see
+	// credentialListener.
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("command socket: %w", err), l.Close())
 	}

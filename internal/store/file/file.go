@@ -179,15 +179,22 @@ func makeDir(dir string) error {
 	return rootDisk{parent}.syncDir(".")
 }
 
-// warnOfOpenMode tightens a directory that others may enter, and warns where
-// it is not ours to tighten (a mounted volume): keys and values lie in
-// directories of mode 0700 below it in any case.
+// warnOfOpenMode tightens a new directory that others may enter, and warns
+// where it is not ours to tighten: a mounted volume, or a folder that holds
+// other things. Values lie in directories of mode 0700 below it in any case.
 func warnOfOpenMode(root *os.Root, dir string, log *slog.Logger) {
 	info, err := root.Stat(".")
 	if err != nil || info.Mode().Perm()&^dirMode == 0 {
 		return
 	}
-	if err := root.Chmod(".", dirMode); err != nil {
-		log.Warn("the state directory is open to other users of this machine", "state", dir, "mode", info.Mode().Perm().String())
+	if !isNew(root) || root.Chmod(".", dirMode) != nil {
+		log.Warn("the state directory is open to other users of this machine; give it a folder of its own with mode 0700",
+			"state", dir, "mode", info.Mode().Perm().String())
 	}
+}
+
+// isNew reports whether nothing but our lock is in the directory.
+func isNew(root *os.Root) bool {
+	entries, err := fs.ReadDir(root.FS(), ".")
+	return err == nil && len(entries) == 1 && entries[0].Name() == lockName
 }

@@ -42,6 +42,34 @@ func TestReopen(t *testing.T) {
 	}
 }
 
+// A folder that holds other things is somebody else's, /tmp by mistake for one:
+// to close it to others would take it from them.
+func TestForeignFolderKeepsItsMode(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "else"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	for range 2 {
+		s, err := file.Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("mode %v, %v, want 0755 still", info.Mode().Perm(), err)
+	}
+	if got := strings.Count(log.String(), "open to other users"); got != 2 {
+		t.Errorf("%d warnings, want 2:\n%s", got, log.String())
+	}
+}
+
 func TestModes(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
