@@ -34,7 +34,7 @@ func TestNothingIsAllocated(t *testing.T) {
 	for name, run := range map[string]func(){
 		"request": func() {
 			_, _ = request.Parse(browserHead, lim)
-			out = request.AppendRequestLine(out[:0])
+			out = appendRequestLine(out[:0], &request)
 			for _, f := range request.Fields {
 				if !request.Nominated(f.Name) {
 					out = AppendField(out, f.Name, f.Value)

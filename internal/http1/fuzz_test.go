@@ -35,7 +35,7 @@ func FuzzRequestHead(f *testing.F) {
 			return
 		}
 		compareRequest(t, &h, in[:want.n])
-		out := h.AppendRequestLine(nil)
+		out := appendRequestLine(nil, &h)
 		for _, field := range h.Fields {
 			out = AppendField(out, field.Name, field.Value)
 		}

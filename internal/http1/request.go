@@ -241,16 +241,3 @@ func (h *RequestHead) HasBody() bool {
 // Nominated reports whether a Connection field names this field, which then
 // belongs to this connection alone and must not be passed on.
 func (h *RequestHead) Nominated(name []byte) bool { return h.connection.nominated(name) }
-
-// AppendRequestLine appends the request line to send to an origin: the target
-// in origin form, or "*", byte for byte as it came.
-func (h *RequestHead) AppendRequestLine(b []byte) []byte {
-	b = append(b, h.Method...)
-	b = append(b, ' ')
-	b = append(b, h.Path...)
-	if h.HasQuery {
-		b = append(b, '?')
-		b = append(b, h.Query...)
-	}
-	return append(b, " HTTP/1.1\r\n"...)
-}

@@ -188,7 +188,7 @@ func TestNominated(t *testing.T) {
 	}
 }
 
-func TestAppendRequestLine(t *testing.T) {
+func TestTargetSentOn(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"GET /a?b", "GET /a?b HTTP/1.1\r\n"},
 		{"GET /a?", "GET /a? HTTP/1.1\r\n"},
@@ -201,7 +201,7 @@ func TestAppendRequestLine(t *testing.T) {
 		if _, err := h.Parse([]byte(c.line+" HTTP/1.0\r\n"+host+end), DefaultLimits()); err != nil {
 			t.Errorf("%s: %v", c.line, err)
 		}
-		if got := string(h.AppendRequestLine(nil)); got != c.want {
+		if got := string(appendRequestLine(nil, &h)); got != c.want {
 			t.Errorf("%s: sent on as %q, want %q", c.line, got, c.want)
 		}
 	}

@@ -2,15 +2,6 @@ package http1
 
 import "strconv"
 
-// AppendRequestLine appends "METHOD target HTTP/1.1" CRLF. Both parts must
-// have been judged, as those of a [RequestHead] are.
-func AppendRequestLine(b, method, target []byte) []byte {
-	b = append(b, method...)
-	b = append(b, ' ')
-	b = append(b, target...)
-	return append(b, " HTTP/1.1\r\n"...)
-}
-
 // AppendStatusLine appends the status line with the reason phrase of the
 // status, or an empty one.
 func AppendStatusLine(b []byte, status int) []byte {

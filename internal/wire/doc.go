@@ -1,6 +1,6 @@
 // Package wire reads what a stranger sends first on a connection, before TLS
 // and HTTP: the PROXY protocol header of a load balancer, versions 1 and 2
-// (HAProxy's proxy-protocol.txt), and the byte that begins a TLS record.
+// (HAProxy's proxy-protocol.txt).
 //
 // Everything is parsed from bytes that the caller has read. A header says
 // itself where it ends, so [ParseProxyHeader] returns its length and the

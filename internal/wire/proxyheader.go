@@ -76,7 +76,3 @@ func startsLike(buf []byte, prefix string) bool {
 }
 
 func refused(why string) error { return fmt.Errorf("%w: %s", ErrProxyHeader, why) }
-
-// IsTLSRecord reports whether first may begin a TLS connection: the content
-// type "handshake" (RFC 8446 section 5.1).
-func IsTLSRecord(first byte) bool { return first == 0x16 }

@@ -201,23 +201,15 @@ func TestAppendProxy(t *testing.T) {
 		{ProxyHeader{Source: a4}, "PROXY UNKNOWN\r\n", "local"},
 		{ProxyHeader{}, "PROXY UNKNOWN\r\n", "local"},
 	} {
-		v1 := AppendProxyV1([]byte("x"), c.header)
+		v1 := appendProxyV1([]byte("x"), c.header)
 		if string(v1) != "x"+c.v1 {
 			t.Errorf("version 1 of %+v: %q, want %q", c.header, v1, c.v1)
 		}
-		for _, out := range [][]byte{v1[1:], bytes.TrimPrefix(AppendProxyV2([]byte("x"), c.header), []byte("x"))} {
+		for _, out := range [][]byte{v1[1:], bytes.TrimPrefix(appendProxyV2([]byte("x"), c.header), []byte("x"))} {
 			h, n, err := ParseProxyHeader(out)
 			if err != nil || n != len(out) || h.tell() != c.read {
 				t.Errorf("%+v, written %q, reads as %s, %v", c.header, out, h.tell(), err)
 			}
-		}
-	}
-}
-
-func TestIsTLSRecord(t *testing.T) {
-	for c := range 256 {
-		if got := IsTLSRecord(byte(c)); got != (c == 22) {
-			t.Errorf("IsTLSRecord(%#x) = %v", c, got)
 		}
 	}
 }

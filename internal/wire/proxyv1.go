@@ -62,26 +62,3 @@ func v1AddrPort(protocol, address, port string) (netip.AddrPort, bool) {
 	}
 	return netip.AddrPortFrom(a.Unmap(), uint16(p)), true
 }
-
-// AppendProxyV1 appends a header of version 1. Local, and a header without
-// addresses, become UNKNOWN; where only one address is IPv4 it is written as
-// IPv4-mapped IPv6.
-func AppendProxyV1(b []byte, h ProxyHeader) []byte {
-	source, destination, family := wireAddrs(h)
-	switch family {
-	case familyTCP4:
-		b = append(b, "PROXY TCP4 "...)
-	case familyTCP6:
-		b = append(b, "PROXY TCP6 "...)
-	default:
-		return append(b, "PROXY UNKNOWN\r\n"...)
-	}
-	b = source.AppendTo(b)
-	b = append(b, ' ')
-	b = destination.AppendTo(b)
-	b = append(b, ' ')
-	b = strconv.AppendUint(b, uint64(h.Source.Port()), 10)
-	b = append(b, ' ')
-	b = strconv.AppendUint(b, uint64(h.Destination.Port()), 10)
-	return append(b, "\r\n"...)
-}

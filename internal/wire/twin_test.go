@@ -74,7 +74,7 @@ func TestTwinWritesWhatWeRead(t *testing.T) {
 			t.Errorf("version %d: %v, %d, %v", version, h, n, err)
 		}
 	}
-	for _, out := range [][]byte{AppendProxyV1(nil, want), AppendProxyV2(nil, want)} {
+	for _, out := range [][]byte{appendProxyV1(nil, want), appendProxyV2(nil, want)} {
 		compareTwin(t, out, want, len(out))
 	}
 }
@@ -95,7 +95,7 @@ func FuzzProxyHeader(f *testing.F) {
 		if _, _, err := ParseProxyHeader(in[:n-1]); err == nil {
 			t.Fatalf("%q: accepted without its last byte", in)
 		}
-		for _, out := range [][]byte{AppendProxyV1(nil, h), AppendProxyV2(nil, h)} {
+		for _, out := range [][]byte{appendProxyV1(nil, h), appendProxyV2(nil, h)} {
 			if again, m, err := ParseProxyHeader(out); err != nil || m != len(out) || again != h {
 				t.Fatalf("%q was written as %q and reads as %v, %v", in, out, again, err)
 			}
