@@ -200,10 +200,12 @@ func (k *Keeper) renew(ctx context.Context) {
 	if len(due) == 0 {
 		return
 	}
-	if err := k.issue(due); err != nil {
-		k.log.ErrorContext(ctx, "leaves of the internal CA are not renewed, the former ones stay; the next try is in a minute", "names", len(due), "cause", err)
-	}
+	err := k.issue(due)
 	k.publishAll()
+	if err != nil {
+		k.log.ErrorContext(ctx, "leaves of the internal CA are not renewed, the former ones stay; the next try is in a minute", "names", len(due), "cause", err)
+		return
+	}
 	k.log.InfoContext(ctx, "leaves of the internal CA renewed", "names", len(due))
 }
 

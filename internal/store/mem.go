@@ -14,7 +14,7 @@ import (
 // look at, too few to matter.
 const maxMemAside = 8
 
-// Mem is a Store in memory. It outlives nothing; tests and the demo use it.
+// Mem is a Store in memory. It outlives nothing; tests use it.
 type Mem struct {
 	mu    sync.RWMutex
 	blobs map[string][]byte
