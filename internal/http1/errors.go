@@ -10,7 +10,7 @@ var ErrIncomplete = errors.New("http1: the message is not complete yet")
 // Error says why a message was refused. The values are shared and must not be
 // changed. The connection must be closed after one.
 type Error struct {
-	// Status is what to answer: 400, 405, 414, 417, 431 or 505 for a request,
+	// Status is what to answer: 400, 405, 414, 417 or 431 for a request,
 	// always 502 for the head of a response.
 	Status int
 	// Text is the reason in a few words, for logs; it holds no byte of the
@@ -43,7 +43,7 @@ var (
 	errTargetLong   = refuse(414, "the request target is longer than allowed")
 	errAsterisk     = refuse(400, "the target * is for OPTIONS only")
 	errVersionForm  = refuse(400, "the protocol version is malformed")
-	errVersion      = refuse(505, "the protocol version is not HTTP/1.0 or HTTP/1.1")
+	errVersion      = refuse(400, "the protocol version is not HTTP/1.0 or HTTP/1.1")
 	errStatusLine   = refuse(400, "the status line is malformed")
 	errStatusCode   = refuse(400, "the status is outside 100 to 599")
 	errStatusReason = refuse(400, "the reason phrase holds a control byte")

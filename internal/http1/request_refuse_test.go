@@ -275,7 +275,7 @@ func TestRefusedEarly(t *testing.T) {
 func TestStatusOfRefusals(t *testing.T) {
 	for r, want := range map[*rule]int{
 		errBareLF: 400, errConnect: 405, errTargetLong: 414, errExpectation: 417,
-		errHeadLong: 431, errFieldsMany: 431, errVersion: 505,
+		errHeadLong: 431, errFieldsMany: 431, errVersion: 400,
 	} {
 		if r.request.Status != want || r.response.Status != 502 {
 			t.Errorf("%q: %d and %d, want %d and 502", r.request.Text, r.request.Status, r.response.Status, want)
