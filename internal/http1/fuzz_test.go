@@ -114,7 +114,7 @@ func FuzzChunked(f *testing.F) {
 func TestErrorsAreUnwrapped(t *testing.T) {
 	var h RequestHead
 	_, err := h.Parse([]byte("GET / HTTP/3.0\r\n\r\n"), DefaultLimits())
-	if e, is := err.(*Error); !is || e.Status != 505 || errors.Unwrap(err) != nil { //nolint:errorlint // the promise itself
+	if e, is := err.(*Error); !is || e.Status != 400 || errors.Unwrap(err) != nil { //nolint:errorlint // the promise itself
 		t.Errorf("%T %v", err, err)
 	}
 }
