@@ -125,7 +125,7 @@ func TestProxyHeaderInTime(t *testing.T) {
 			saying.Go(func() {
 				for _, letter := range []byte(says) {
 					_, _ = client.Write([]byte{letter})
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 				}
 			})
 			began := time.Now()

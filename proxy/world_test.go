@@ -345,17 +345,6 @@ func endsWithin(t testing.TB, c net.Conn, d time.Duration) string {
 	return string(got)
 }
 
-// stays fails if reading from c ends, or anything comes, within d.
-func stays(t testing.TB, c net.Conn, d time.Duration) {
-	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(d))
-	n, err := c.Read(make([]byte, 1))
-	if timeout, ok := err.(net.Error); n > 0 || !ok || !timeout.Timeout() {
-		t.Errorf("the connection ends: %d bytes, %v", n, err)
-	}
-	_ = c.SetReadDeadline(time.Time{})
-}
-
 // eventually waits until f is true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
