@@ -89,6 +89,18 @@ func (c *Config) publicPort(listeners []*tenancy.Listener) int {
 	return 0 // there is no https listener, which is a fault
 }
 
+// doors lists where operators and load balancers are served. No backend is there.
+func (c *Config) doors() []string {
+	var addresses []string
+	if h := c.Listen.Health; h != nil {
+		addresses = append(addresses, h.Address.V)
+	}
+	if a := c.Listen.Admin; a != nil {
+		addresses = append(addresses, a.Address.V)
+	}
+	return addresses
+}
+
 // state returns the folder of what outlives the process.
 func (c *Config) state(base string) string { return within(base, c.State.Or(defaultState)) }
 

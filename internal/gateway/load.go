@@ -129,8 +129,9 @@ func (l *loader) input(next *loaded, sets *ipallow.Sets, files *folder, r *conf.
 	return tenancy.Input{
 		Main: &config.MainSpec, MainFile: l.path, MainText: next.text,
 		Sets: sets, Listeners: listeners, PublicPort: config.publicPort(listeners),
-		TLS:   next.pairs.defaults(&config.TLS),
-		Files: tenants, Unmatched: unmatched,
+		Reserved: config.doors(),
+		TLS:      next.pairs.defaults(&config.TLS),
+		Files:    tenants, Unmatched: unmatched,
 		FS:         files,
 		ReadMain:   files.readOutside,
 		ReadSecret: func(s conf.Secret) ([]byte, error) { return readSecret(&s, l.base()) },
