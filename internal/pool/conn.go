@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"crypto/tls"
 	"io"
 	"net"
@@ -58,6 +59,15 @@ func (c *Conn) Keep() {
 	}
 }
 
+// Close closes the connection and does not wait: a close_notify that the kernel
+// does not take at once stays unsaid. crypto/tls would try for five seconds,
+// during which whoever closes the connections of one backend that reads nothing
+// would serve nobody else.
+func (c *Conn) Close() error {
+	c.raw.closing = true
+	return c.Conn.Close()
+}
+
 // CloseWrite ends the stream towards the backend and leaves the other one.
 func (c *Conn) CloseWrite() error {
 	if t, ok := c.Conn.(*tls.Conn); ok {
@@ -92,6 +102,7 @@ func (c *Conn) quiet() bool { return c.raw.quiet() }
 type rawConn struct {
 	*net.TCPConn
 	pretendEmpty bool         // set and read by the one goroutine that reads
+	closing      bool         // set by the goroutine that closes: writes do not wait
 	ended        bool         // the socket's stream has ended
 	written      atomic.Int64 // bytes that the kernel has taken
 	control      syscall.RawConn
@@ -124,9 +135,23 @@ func (r *rawConn) Read(p []byte) (int, error) {
 
 // Write writes to the socket.
 func (r *rawConn) Write(p []byte) (int, error) {
+	if r.closing {
+		return r.writeAtOnce(p)
+	}
 	n, err := r.TCPConn.Write(p)
 	r.written.Add(int64(n))
 	return n, err
+}
+
+// writeAtOnce writes what the kernel takes without waiting.
+func (r *rawConn) writeAtOnce(p []byte) (n int, err error) {
+	closed := r.control.Control(func(fd uintptr) {
+		n, err = unix.SendmsgN(int(fd), p, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	})
+	if n = max(n, 0); n < len(p) {
+		return n, cmp.Or(closed, err, io.ErrShortWrite)
+	}
+	return n, nil
 }
 
 func (r *rawConn) quiet() bool {
