@@ -19,8 +19,8 @@
 // writes through it, and carries the peer: who calls, where, and what the
 // handshake settled. The peer names its tenant and holds no table, so that an
 // idle connection keeps no old world alive. An exchange is one request and its
-// answer, whatever protocol carries it; it keeps to the snapshot that it was
-// judged by.
+// answer, whatever protocol carries it; it keeps to the verdict and the running
+// half of its tenant that it was judged by.
 //
 // # Time
 //

@@ -18,12 +18,11 @@ const refBytes = 16
 
 // exchange is one request and its answer, whatever protocol carries it. Whoever
 // receives the request takes one from takeExchange, fills in the first two
-// blocks but for snap, calls serveExchange and gives it back with giveExchange.
+// blocks, calls serveExchange and gives it back with giveExchange.
 // Its slices are views into buffers that stay untouched until then.
 type exchange struct {
 	// The client and how to reach it.
 	s      *Server
-	snap   *snapshot
 	peer   *peer
 	client netip.Addr // the peer's; serveExchange replaces it on an x_forwarded_for listener
 	watch  *watch

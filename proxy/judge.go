@@ -8,15 +8,17 @@ import (
 )
 
 // judge asks the table in use about a request whose method, authority, path and
-// client are known, fills in snap, verdict and run, and puts a request that may
-// go on on the books, so that a change of the table can end it. It is called at
-// most once for an exchange.
+// client are known, fills in verdict and run, and puts a request that may go on
+// on the books, so that a change of the table can end it. It is called at most
+// once for an exchange. The snapshot is not kept: a tunnel may outlive it by
+// days.
 func (s *Server) judge(ex *exchange) {
 	on := judged{client: ex.client, method: ex.method, authority: ex.authority, path: ex.path}
 	for {
 		snap := s.snapshot()
 		q := on.question(ex.peer, s.clock.seconds())
-		ex.snap, ex.verdict = snap, snap.table.Request(&q, nil)
+		ex.verdict = snap.table.Request(&q, nil)
+		ex.run = snap.of(ex.verdict.Tenant)
 		if ex.verdict.Action == tenancy.Forward {
 			ex.watch.begin(on)
 		} else {
@@ -28,7 +30,6 @@ func (s *Server) judge(ex *exchange) {
 			break
 		}
 	}
-	ex.run = ex.snap.of(ex.verdict.Tenant)
 	if ex.run != nil {
 		ex.run.metrics.Begin()
 	}

@@ -27,7 +27,8 @@ type plainConn struct {
 	server *Server
 	conn   *conn
 	head   http1.RequestHead
-	buffer []byte // what has come and not been dealt with
+	table  *tenancy.Table // that the request at hand was judged by
+	buffer []byte         // what has come and not been dealt with
 	answer []byte
 }
 
@@ -116,6 +117,7 @@ func (p *plainConn) serve(ex *exchange, malformed *http1.Error) (more bool) {
 		ex.status = http.StatusPermanentRedirect
 		answer.location = p.location(ex)
 	}
+	p.table = nil // not to be kept while the connection is idle
 	answer.status, answer.close = ex.status, !more
 	p.answer = appendPage(p.answer[:0], &answer)
 	if _, err := p.conn.Write(p.answer); err != nil {
@@ -136,8 +138,9 @@ func malformedReason(e *http1.Error) tenancy.Reason {
 // judge asks the table what to do with the request.
 func (p *plainConn) judge(ex *exchange) {
 	ex.fill(&p.head)
-	ex.snap = p.server.snapshot()
-	ex.verdict = ex.snap.table.Plain(&tenancy.Request{
+	snap := p.server.snapshot()
+	p.table = snap.table
+	ex.verdict = snap.table.Plain(&tenancy.Request{
 		Client:    ex.client,
 		Listener:  ex.peer.listener,
 		Now:       p.server.clock.seconds(),
@@ -145,7 +148,7 @@ func (p *plainConn) judge(ex *exchange) {
 		Authority: ex.authority,
 		Path:      ex.path,
 	}, nil)
-	if ex.run = ex.snap.of(ex.verdict.Tenant); ex.run != nil {
+	if ex.run = snap.of(ex.verdict.Tenant); ex.run != nil {
 		ex.run.metrics.Begin()
 	}
 }
@@ -157,5 +160,5 @@ func (p *plainConn) location(ex *exchange) []byte {
 	if ex.hasQuery {
 		target = append(append(target, '?'), ex.query...)
 	}
-	return ex.snap.table.AppendLocation(nil, ex.verdict.Host, ex.authority, target)
+	return p.table.AppendLocation(nil, ex.verdict.Host, ex.authority, target)
 }

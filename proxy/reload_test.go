@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"weak"
 
 	"gatehouse/tlsconfig"
 )
@@ -74,6 +76,28 @@ func TestCertificatesAreSwapped(t *testing.T) {
 			t.Errorf("%s shows a certificate for %q, want %q", host, got.DNSNames, want.TLS().Leaf.DNSNames)
 		}
 	}
+}
+
+// TestOldTablesGo: neither a tunnel nor an idle connection keeps a table alive
+// that is not in use any more.
+func TestOldTablesGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	idle, plain := w.dial("127.0.0.1", "a.example"), w.plain()
+	stillOpen(t, idle)
+	_ = ask(t, plain, get11("a.example", "/"))
+	w.get(w.client("direct", "127.0.0.1", true), "https://a.example/")
+	w.answerWith(echo)
+	c := w.talk("127.0.0.1", "https://a.example/ws")
+	old := weak.Make(w.table)
+	for _, text := range []string{without(twoTenants["acme"], "127.0.0.2"), twoTenants["acme"]} {
+		w.set("acme", text)
+	}
+	eventually(t, "the table of before is gone", func() bool {
+		runtime.GC()
+		return old.Value() == nil
+	})
+	say(t, c)
 }
 
 // BenchmarkHandshake is both sides of a full handshake and of the close.

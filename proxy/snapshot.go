@@ -7,7 +7,7 @@ import (
 )
 
 // snapshot is a table with the running half of each of its tenants. It is never
-// written after it was stored; a request loads it once and keeps to it.
+// written after it was stored; a request is judged by one and does not hold it.
 type snapshot struct {
 	table   *tenancy.Table
 	running map[*tenancy.Tenant]*running
