@@ -25,6 +25,7 @@ var judges = map[string]func(*tree) []finding{
 	"inits":        inits,
 	"sleeps":       sleeps,
 	"globals":      globals,
+	"bounds":       bounds,
 }
 
 // TestHouse holds this repository to its laws.
