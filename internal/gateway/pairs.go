@@ -41,11 +41,17 @@ func (l *loader) readPairs(spec *tlsconfig.Spec, previous *loaded, r *conf.Repor
 	p := mainPairs{internal: !spec.Certificates.Set()}
 	for i := range spec.Certificates.Items {
 		item := &spec.Certificates.Items[i].V
+		faults := r.Faults()
 		switch {
 		case item.Internal.V:
 			p.internal = true
-		case item.Cert.Set() && item.Key != nil: // else it was said where it was decoded
+		case item.Cert.Set() && item.Key != nil:
 			l.addPair(&p, item, previous, r)
+		}
+		if r.Faults() > faults || !item.Internal.V && item.Key == nil {
+			// The table is not applied; nobody is to be told that no certificate
+			// covers a host, which is only what follows.
+			p.internal = true
 		}
 	}
 	return p

@@ -33,7 +33,7 @@ type state struct {
 func openState(ctx context.Context, dir string, seal *conf.Secret, base string, log *slog.Logger) (*state, error) {
 	files, err := file.Open(dir, log)
 	if err != nil {
-		return nil, fmt.Errorf("state %s: %w", dir, err)
+		return nil, err // it names the folder
 	}
 	s := &state{files: files, protection: "sealed"}
 	key, err := s.sealKey(seal, base, log)
@@ -44,7 +44,7 @@ func openState(ctx context.Context, dir string, seal *conf.Secret, base string, 
 		err = s.proveKey(ctx, log)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("state %s: %w", dir, err), files.Close())
+		return nil, errors.Join(fmt.Errorf("state %s: %w", files.Dir(), err), files.Close())
 	}
 	return s, nil
 }
