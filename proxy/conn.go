@@ -62,9 +62,14 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write writes to the socket.
+// Write writes to the socket. Over HTTP/2 the client has the idle time to take
+// each piece, which is one TLS record at most; HTTP/1.1 times its writes itself.
 func (c *conn) Write(p []byte) (int, error) {
 	c.signed()
+	if c.multiplexed.Load() {
+		c.watch.sending(c.peer.timeouts.Idle)
+		defer c.watch.sent()
+	}
 	return c.Conn.Write(p)
 }
 

@@ -187,6 +187,39 @@ func TestHTTP2SlowReader(t *testing.T) {
 	}
 }
 
+// TestHTTP2DeafClient: a client that opens its windows and then reads nothing
+// from its socket holds neither streams nor backends.
+func TestHTTP2DeafClient(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.main = "defaults: {timeouts: {idle: 1s}}\n"
+	w.apply()
+	const streams = 5
+	ended := make(chan struct{}, streams)
+	w.answerWith(func(rw http.ResponseWriter, _ *http.Request) {
+		for {
+			if _, err := rw.Write(make([]byte, 64<<10)); err != nil {
+				ended <- struct{}{}
+				return
+			}
+		}
+	})
+	f := w.frames("127.0.0.1", "a.example")
+	f.must(f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30}))
+	f.must(f.WriteWindowUpdate(0, 1<<30))
+	for i := range uint32(streams) {
+		f.get(2*i+1, "/large")
+	}
+	for range streams {
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Fatal("a backend still answers")
+		}
+	}
+	eventually(t, "the connection is closed", func() bool { return w.server.Stats().Tenants["acme"].Connections == 0 })
+}
+
 // TestHTTP2SlowBody: a body that stops coming is answered with 408.
 func TestHTTP2SlowBody(t *testing.T) {
 	t.Parallel()

@@ -49,6 +49,9 @@ func (w *watch) sweep(now int64) {
 	if at := w.endAt.Load(); due(at, now) {
 		w.cutAll()
 	}
+	if at := w.sendAt.Load(); due(at, now) {
+		w.expireSend(at)
+	}
 	if w.isWaiting.Load() {
 		w.lookForClient()
 	}
@@ -72,6 +75,17 @@ func (w *watch) expireBackend(at int64) {
 	defer w.mu.Unlock()
 	if w.backendAt.CompareAndSwap(at, lapsed) {
 		w.wakeBackend()
+	}
+}
+
+// expireSend ends an HTTP/2 connection whose client takes nothing at all. To
+// reset its streams would not do: the RST_STREAM stands in line, too, and the
+// library waits for it.
+func (w *watch) expireSend(at int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sendAt.CompareAndSwap(at, 0) && w.target != nil {
+		w.target.sever()
 	}
 }
 

@@ -62,6 +62,7 @@ type watch struct {
 	clientAt   atomic.Int64
 	backendAt  atomic.Int64
 	endAt      atomic.Int64 // when a draining connection is cut
+	sendAt     atomic.Int64 // when what an HTTP/2 connection is sending must have left
 	use        atomic.Int32
 	isWaiting  atomic.Bool
 	isAborted  atomic.Bool
@@ -85,6 +86,12 @@ func (w *watch) disarm() { setTime(&w.clientAt, 0) }
 
 // touch gives the backend connection in use d from now.
 func (w *watch) touch(d time.Duration) { setTime(&w.backendAt, w.clock.after(d)) }
+
+// sending gives the client d from now to take what all streams of a connection
+// have to wait behind; sent ends that.
+func (w *watch) sending(d time.Duration) { w.sendAt.Store(w.clock.after(d)) }
+
+func (w *watch) sent() { w.sendAt.Store(0) }
 
 // setTime stores a coarse time unless the former one has lapsed.
 func setTime(at *atomic.Int64, t int64) {
