@@ -181,6 +181,7 @@ func (t *trip) relay() {
 		t.clientLeft()
 		return
 	}
+	t.trailersPass = ex.answerTrailersPass()
 	var err error
 	switch framing {
 	case http1.ContentLength:
@@ -204,7 +205,7 @@ func (t *trip) complete() {
 	ex, w := t.ex, t.ex.work
 	keep := w.answer.KeepAlive && t.r == t.w && t.sendErr == nil
 	var trailers []http1.Field
-	if w.answer.Framing == http1.Chunked && ex.down.canTrailers() {
+	if t.trailersPass {
 		trailers = ex.answerTrailers(w.chunks.Trailers)
 	}
 	if t.buffered {

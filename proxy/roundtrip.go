@@ -40,6 +40,8 @@ type trip struct {
 	up       *upload
 	interims int
 	told100  bool // the client has been told to send its body
+
+	trailersPass bool // those behind the answer's body
 }
 
 // outcome is how an attempt ended.
