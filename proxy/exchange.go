@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gatehouse/internal/clientip"
 	"gatehouse/internal/http1"
 	"gatehouse/tenancy"
 )
@@ -24,7 +23,7 @@ type exchange struct {
 	// The client and how to reach it.
 	s      *Server
 	peer   *peer
-	client netip.Addr // the peer's; serveExchange replaces it on an x_forwarded_for listener
+	client netip.Addr // the peer's; judge replaces it on an x_forwarded_for listener
 	watch  *watch
 	body   requestBody
 	down   downstream
@@ -110,16 +109,12 @@ type requestBody interface {
 	stop()
 }
 
-// serveExchange answers one request: it finds out who asks, has the table judge
-// it, forwards it or refuses it. When it returns, the answer is out or cut, and
-// the exchange is counted and logged. A fault of ours ends this request alone.
+// serveExchange answers one request: it has the table judge it, forwards it or
+// refuses it. When it returns, the answer is out or cut, and the exchange is
+// counted and logged. A fault of ours ends this request alone.
 func (s *Server) serveExchange(ex *exchange) {
 	ex.begin()
 	defer s.conclude(ex)
-	if ex.peer.listener.Mode == clientip.XForwardedFor && !ex.findClient() {
-		s.refuse(ex, http.StatusBadRequest, tenancy.BadRequest)
-		return
-	}
 	s.judge(ex)
 	if ex.verdict.Action != tenancy.Forward {
 		s.refuse(ex, ex.verdict.Status, ex.verdict.Reason)
@@ -162,27 +157,4 @@ func (s *Server) refuseAfterFault(ex *exchange) {
 		}
 	}()
 	s.refuse(ex, http.StatusInternalServerError, tenancy.Internal)
-}
-
-// forwardedValues is how many X-Forwarded-For fields are looked at without
-// allocating: proxies join them into one.
-const forwardedValues = 4
-
-// findClient reads the client's address from X-Forwarded-For, past the proxies
-// that the listener trusts.
-func (ex *exchange) findClient() bool {
-	var room [forwardedValues][]byte
-	values := room[:0]
-	for i := range ex.fields {
-		if http1.EqualFold(ex.fields[i].Name, "x-forwarded-for") {
-			values = append(values, ex.fields[i].Value)
-		}
-	}
-	trust, now := ex.peer.listener.Trust, ex.s.clock.seconds()
-	client, err := clientip.FromForwarded(values, func(a netip.Addr) bool { return trust.Contains(a, now) })
-	if err != nil {
-		return false
-	}
-	ex.client = client
-	return true
 }

@@ -7,17 +7,19 @@ import (
 	"gatehouse/tenancy"
 )
 
-// judge asks the table in use about a request whose method, authority, path and
-// client are known, fills in verdict and run, and puts a request that may go on
-// on the books, so that a change of the table can end it. It is called at most
-// once for an exchange. The snapshot is not kept: a tunnel may outlive it by
-// days.
+// judge asks the table in use who the client of a request is, where its head
+// says so, and what to do with it. It fills in client, verdict and run, and puts
+// a request that may go on on the books, so that a change of the table can end
+// it. It is called at most once for an exchange. The snapshot is not kept: a
+// tunnel may outlive it by days.
 func (s *Server) judge(ex *exchange) {
 	on := judged{client: ex.client, method: ex.method, authority: ex.authority, path: ex.path}
+	if ex.peer.perRequest() {
+		on.fields = ex.fields
+	}
 	for {
 		snap := s.snapshot()
-		q := on.question(ex.peer, s.clock.seconds())
-		ex.verdict = snap.table.Request(&q, nil)
+		ex.verdict = on.verdict(ex.peer, snap.table, s.clock.seconds())
 		ex.run = snap.of(ex.verdict.Tenant)
 		if ex.verdict.Action == tenancy.Forward {
 			ex.watch.begin(on)
@@ -30,9 +32,19 @@ func (s *Server) judge(ex *exchange) {
 			break
 		}
 	}
+	ex.client = on.client
 	if ex.run != nil {
 		ex.run.metrics.Begin()
 	}
+}
+
+// verdict is what a table says about the request.
+func (j *judged) verdict(p *peer, t *tenancy.Table, now int64) tenancy.Verdict {
+	if !j.findClient(p, t, now) {
+		return tenancy.Verdict{Reason: tenancy.BadRequest, Status: tenancy.BadRequest.Status()}
+	}
+	q := j.question(p, now)
+	return t.Request(&q, nil)
 }
 
 // finish ends an exchange, judged or not, once its answer has gone out or is

@@ -113,7 +113,7 @@ func (s *Server) judgeAddress(c *conn) tenancy.Reason {
 	if c.peer.listener.Mode == clientip.Direct {
 		return s.judgeClient(c)
 	}
-	if !c.peer.listener.Trust.Contains(c.peer.client, s.clock.seconds()) {
+	if !c.peer.believed(s.snapshot().table, s.clock.seconds()) {
 		return tenancy.ProxyHeader
 	}
 	return tenancy.NoReason

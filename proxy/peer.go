@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net/netip"
 
 	"gatehouse/internal/clientip"
@@ -19,7 +20,8 @@ type peer struct {
 	client netip.Addr
 	// remote is the other end of the socket.
 	remote netip.AddrPort
-	// listener is where the connection was accepted, counts its counters.
+	// listener is where the connection was accepted, as it was written then;
+	// rules has whom it believes now. counts are its counters.
 	listener *tenancy.Listener
 	counts   *metrics.Listener
 	// sni is the normalised host of the handshake; a host under a wildcard
@@ -37,6 +39,18 @@ type peer struct {
 // identity is what requests on the connection may name hosts of.
 func (p *peer) identity() tenancy.Identity {
 	return tenancy.Identity{TenantID: p.tenantID, Profile: p.profile}
+}
+
+// rules is the listener as a table has it. One that has left the table stays
+// open until the process ends, and keeps to what it was opened with.
+func (p *peer) rules(t *tenancy.Table) *tenancy.Listener {
+	return cmp.Or(t.Listener(p.listener), p.listener)
+}
+
+// believed reports whether a table lets the other end of the socket say who the
+// client is. Where clients connect directly, nobody has to.
+func (p *peer) believed(t *tenancy.Table, now int64) bool {
+	return p.listener.Mode == clientip.Direct || p.rules(t).Trust.Contains(p.remote.Addr(), now)
 }
 
 // perRequest reports whether the client is known only once a request is read.

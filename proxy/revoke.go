@@ -2,16 +2,20 @@ package proxy
 
 import (
 	"math"
+	"net/netip"
 	"time"
 
+	"gatehouse/internal/clientip"
+	"gatehouse/internal/http1"
 	"gatehouse/tenancy"
 )
 
 // judgeOpen asks the table of snap again about every open connection and every
 // request in progress whose tenant has changed, and cuts what it does not
-// admit. The block list is asked for all. The caller holds applying, and has
-// stored snap before: whatever is judged by an older table meanwhile looks at
-// the current one afterwards (see judge and settle).
+// admit. The block list is asked for all, and so is whom a listener believes.
+// The caller holds applying, and has stored snap before: whatever is judged by
+// an older table meanwhile looks at the current one afterwards (see judge and
+// settle).
 func (s *Server) judgeOpen(snap *snapshot, changed func(tenantID string) bool, at time.Time) {
 	now, cut := at.Unix(), 0
 	s.registry.each(func(w *watch) {
@@ -25,7 +29,8 @@ func (s *Server) judgeOpen(snap *snapshot, changed func(tenantID string) bool, a
 }
 
 // judgeWatch judges one connection or stream, and reports whether it or its
-// request was cut. Unless the tenant has changed, only the block list is asked.
+// request was cut. Unless the tenant has changed, only the block list and the
+// listener's trust are asked.
 func (s *Server) judgeWatch(snap *snapshot, w *watch, now int64, changed bool) (cut bool) {
 	c := w.conn
 	own := w == &c.watch
@@ -33,7 +38,8 @@ func (s *Server) judgeWatch(snap *snapshot, w *watch, now int64, changed bool) (
 		s.followTenant(snap, c)
 	}
 	switch {
-	case !c.peer.perRequest() && snap.table.Blocks(c.peer.client, now),
+	case !c.peer.believed(snap.table, now),
+		!c.peer.perRequest() && snap.table.Blocks(c.peer.client, now),
 		!c.peer.perRequest() && own && changed && !c.admits(snap.table, now):
 		w.cutAll()
 		cut = true
@@ -83,13 +89,45 @@ func (w *watch) judgeRequest(t *tenancy.Table, now int64) (cut bool) {
 	if !w.active {
 		return false
 	}
-	q := w.request.question(&w.conn.peer, now)
+	j := w.request
+	if !j.findClient(&w.conn.peer, t, now) {
+		return w.cutRequest()
+	}
+	q := j.question(&w.conn.peer, now)
 	switch t.Request(&q, nil).Reason {
 	case tenancy.IPNotAllowed, tenancy.Blocked:
 		return w.cutRequest()
 	}
 	return false
 }
+
+// forwardedValues is how many X-Forwarded-For fields are looked at without
+// allocating: proxies join them into one.
+const forwardedValues = 4
+
+// findClient reads the client's address from X-Forwarded-For, past the proxies
+// that the listener believes by a table. Elsewhere the connection has told it.
+func (j *judged) findClient(p *peer, t *tenancy.Table, now int64) bool {
+	if !p.perRequest() {
+		return true
+	}
+	var room [forwardedValues][]byte
+	values := room[:0]
+	for i := range j.fields {
+		if isForwardedFor(j.fields[i].Name) {
+			values = append(values, j.fields[i].Value)
+		}
+	}
+	trust := p.rules(t).Trust
+	client, err := clientip.FromForwarded(values, func(a netip.Addr) bool { return trust.Contains(a, now) })
+	if err != nil {
+		return false
+	}
+	j.client = client
+	return true
+}
+
+func isForwardedFor(name []byte) bool { return http1.EqualFold(name, "x-forwarded-for") }
 
 // question is what to ask a table about a request.
 func (j *judged) question(p *peer, now int64) tenancy.Request {

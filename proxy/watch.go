@@ -1,11 +1,14 @@
 package proxy
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gatehouse/internal/http1"
 )
 
 // past is a deadline that has gone by: set on a connection, it ends the reads
@@ -43,6 +46,7 @@ type watched interface {
 type judged struct {
 	client                  netip.Addr
 	method, authority, path []byte
+	fields                  []http1.Field // where X-Forwarded-For tells the client, else nil
 }
 
 // watch is the coarse time, the abort and the revocation of one client
@@ -229,9 +233,16 @@ func (w *watch) begin(j judged) {
 func (w *watch) keep() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.request.method = append([]byte(nil), w.request.method...)
-	w.request.authority = append([]byte(nil), w.request.authority...)
-	w.request.path = append([]byte(nil), w.request.path...)
+	w.request.method = bytes.Clone(w.request.method)
+	w.request.authority = bytes.Clone(w.request.authority)
+	w.request.path = bytes.Clone(w.request.path)
+	var forwarded []http1.Field
+	for _, f := range w.request.fields {
+		if isForwardedFor(f.Name) {
+			forwarded = append(forwarded, http1.Field{Name: bytes.Clone(f.Name), Value: bytes.Clone(f.Value)})
+		}
+	}
+	w.request.fields = forwarded
 }
 
 // end forgets the request, and that it alone was cut.

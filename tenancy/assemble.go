@@ -32,6 +32,9 @@ func (c *compilation) assemble() {
 		t.generation = c.previous.generation + 1
 	}
 	untils := ends(nil, c.w.block)
+	for _, l := range t.listeners {
+		untils = ends(untils, l.Trust)
+	}
 	for _, e := range c.entries {
 		if e.chosen.serves() {
 			t.addTenant(e.chosen.build.tenant)

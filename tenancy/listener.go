@@ -27,6 +27,18 @@ type Listener struct {
 // Port returns the port that is listened on; 0 asks the system for one.
 func (l *Listener) Port() uint16 { return l.port }
 
+// Listener returns the listener of the table that is l as it is written now:
+// of the same address, mode and protocol. Only whom it believes may differ; nil
+// if there is none. It does not allocate.
+func (t *Table) Listener(l *Listener) *Listener {
+	for _, mine := range t.listeners {
+		if mine == l || mine.Plain == l.Plain && mine.Mode == l.Mode && mine.Address == l.Address {
+			return mine
+		}
+	}
+	return nil
+}
+
 // perRequest reports whether the client is known only once the head of a
 // request is read, so that every gate about addresses runs for each request.
 func (l *Listener) perRequest() bool {

@@ -35,11 +35,12 @@ func (g *gateway) restartNotes(next *loaded) []string {
 	return notes
 }
 
-// addresses lists where a main file listens, and whom it believes there.
+// addresses lists where a main file listens, and how clients are known there.
+// Whom a listener believes takes effect with a reload.
 func addresses(c *Config, listeners []*tenancy.Listener) []string {
 	var all []string
 	for _, l := range listeners {
-		all = append(all, fmt.Sprint(l.Plain, l.Address, l.Mode, l.Trust.Digest()))
+		all = append(all, fmt.Sprint(l.Plain, l.Address, l.Mode))
 	}
 	if h := c.Listen.Health; h != nil {
 		all = append(all, "health "+h.Address.V)
