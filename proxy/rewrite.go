@@ -28,15 +28,18 @@ func requestFate(name []byte) fate {
 }
 
 // ambiguousName reports names that a backend of the CGI family merges with
-// others: it turns "-", "_" and often "." into "_".
+// others: it turns "-", "_", often ".", and here and there whatever is neither
+// letter nor digit, into "_".
 func ambiguousName(name []byte) bool {
 	for _, c := range name {
-		if c == '_' || c == '.' {
+		if !isPlain(c) {
 			return true
 		}
 	}
 	return false
 }
+
+func isPlain(c byte) bool { return c|0x20-'a' < 26 || c-'0' < 10 || c == '-' }
 
 // ambiguousFate looks at what such a name turns into: what merges with a field
 // that clients may not send does not pass, whatever pass_headers says.
@@ -45,16 +48,20 @@ func ambiguousFate(name []byte) fate {
 	if len(name) > len(buffer) {
 		return removed
 	}
-	plain := append(buffer[:0], name...)
+	plain, otherwise := append(buffer[:0], name...), kept
 	for i, c := range plain {
+		if isPlain(c) {
+			continue
+		}
+		plain[i] = '-'
 		if c == '_' || c == '.' {
-			plain[i] = '-'
+			otherwise = passable
 		}
 	}
 	if plainFate(plain) != kept {
 		return removed
 	}
-	return passable
+	return otherwise
 }
 
 // plainFate is the list of the product contract: hop-by-hop fields (RFC 9110
@@ -73,11 +80,17 @@ func plainFate(name []byte) fate {
 	case 'k':
 		return oneOf(name, "keep-alive")
 	case 'p':
-		return oneOf(name, "proxy", "proxy-connection", "proxy-authorization", "proxy-authenticate")
+		return oneOf(name, "proxy", "proxy-connection", "proxy-authorization", "proxy-authenticate", "proxy-client-ip")
+	case 'r':
+		return oneOf(name, "remote-user", "remote-addr")
+	case 's':
+		return startsWith(name, "ssl-client-")
 	case 't':
 		return oneOf(name, "te", "trailer", "transfer-encoding", "true-client-ip")
 	case 'u':
 		return oneOf(name, "upgrade")
+	case 'w':
+		return oneOf(name, "wl-proxy-client-ip")
 	case 'x':
 		return fateOfX(name)
 	}
@@ -101,7 +114,7 @@ func fateOfX(name []byte) fate {
 	case 'o':
 		return startsWith(name, "x-original-")
 	case 'r':
-		return oneOf(name, "x-real-ip", "x-request-id") | unlessPassed(name, "x-rewrite-url")
+		return oneOf(name, "x-real-ip", "x-request-id", "x-remote-user") | unlessPassed(name, "x-rewrite-url")
 	case 's':
 		return startsWith(name, "x-ssl-")
 	case 't':
@@ -140,16 +153,11 @@ func (ex *exchange) passes(name []byte) bool {
 		return false
 	}
 	route := ex.verdict.Route
-	switch requestFate(name) {
-	case removed:
-		return false
-	case passable:
-		if !route.PassHeader(name) {
-			if ambiguousName(name) {
-				ex.s.metrics.FieldsDropped(1)
-			}
-			return false
+	if f := requestFate(name); f == removed || f == passable && !route.PassHeader(name) {
+		if ambiguousName(name) {
+			ex.s.metrics.FieldsDropped(1)
 		}
+		return false
 	}
 	rules := route.Headers()
 	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name)

@@ -13,10 +13,12 @@ func TestRequestFate(t *testing.T) {
 			X-Real-IP True-Client-IP X-Client-IP X-Cluster-Client-IP CF-Connecting-IP cf-connecting-ip
 			X-Original-URL X-Original-Host X-Original-For Client-Cert Client-Cert-Chain
 			X-SSL-Client-Cert X-SSL-Client-Verify X-ARR-ClientCert X-ARR-SSL X-Auth-User X-Tenant X-Request-Id X-Request-ID Proxy
-			X_Forwarded_For X.Forwarded.For X_Real-IP Content_Length Transfer_Encoding X_Tenant`,
+			X_Forwarded_For X.Forwarded.For X_Real-IP Content_Length Transfer_Encoding X_Tenant
+			X!Forwarded-For X~Tenant X_Auth+User Content|Length
+			Remote-User REMOTE_USER X-Remote-User Remote-Addr Ssl-Client-Verify SSL_CLIENT_S_DN Proxy-Client-IP WL-Proxy-Client-IP`,
 		passable: `Front-End-Https X-Rewrite-URL X-HTTP-Method-Override My_Header a.b X_Custom`,
 		kept: `Accept Cookie Authorization Content-Type Content-Encoding Cache-Control X-Custom X-Frame-Options Origin Range
-			If-None-Match X-Auth X-Forward X-Originally X Xy Proxy-Status T Sec-WebSocket-Key Early-Data Via`,
+			If-None-Match X-Auth X-Forward X-Originally X Xy Proxy-Status T Sec-WebSocket-Key Early-Data Via X-Odd! $x`,
 	} {
 		for name := range strings.FieldsSeq(names) {
 			if got := requestFate([]byte(name)); got != want {

@@ -64,7 +64,11 @@ func (t *trip) run(ex *exchange) {
 	if !t.holdBody() {
 		return
 	}
-	t.until = time.Now().Add(attemptsTime * t.times.Connect)
+	began := ex.started
+	if len(t.held) > 0 {
+		began = time.Now() // the client has taken its time
+	}
+	t.until = began.Add(attemptsTime * t.times.Connect)
 	round := ex.run.pools[ex.verdict.Route.Index()].Round()
 	for n := 0; n < attemptsMax && (n == 0 || time.Now().Before(t.until)); n++ {
 		member := round.Next()

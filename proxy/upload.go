@@ -68,7 +68,9 @@ func (t *trip) finishUpload() bool {
 	} else {
 		t.stopUpload()
 	}
-	return t.up.finished
+	// One that was stopped may have come to its end nevertheless; its
+	// connection has a deadline in the past.
+	return t.up.finished && !t.up.stopped.Load()
 }
 
 // over reports whether the upload has ended, well or not.

@@ -47,8 +47,8 @@ var framingFields = []string{
 // gateway sets some and removes the others from requests; what a client writes
 // there is never passed on.
 var identityFields = []string{
-	"cf-connecting-ip", "forwarded", "front-end-https", "proxy", "remote-addr", "remote-user",
-	"true-client-ip", "via", "x-auth-user", "x-client-ip", "x-cluster-client-ip",
+	"cf-connecting-ip", "forwarded", "front-end-https", "proxy", "proxy-client-ip", "remote-addr", "remote-user",
+	"true-client-ip", "via", "wl-proxy-client-ip", "x-auth-user", "x-client-ip", "x-cluster-client-ip",
 	"x-forwarded", "x-real-ip", "x-remote-user", "x-request-id", "x-rewrite-url", "x-tenant",
 }
 
