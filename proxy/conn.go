@@ -124,6 +124,29 @@ func (c *conn) sever() {
 	_ = c.Conn.Close()
 }
 
+const (
+	// lingerTime is how long a client that is still sending is listened to
+	// after its last answer: to close at once would send an RST, and that makes
+	// kernels throw away what the client has not read yet (RFC 9112 9.6).
+	lingerTime = 5 * time.Second
+	// lingerBytes bounds what is read of it meanwhile.
+	lingerBytes = 64 << 20
+)
+
+// hearOut tells the client that nothing more follows, and reads what it still
+// sends into scratch until it ends, too. The watch must be armed.
+func (c *conn) hearOut(scratch []byte) {
+	if tcp, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = tcp.CloseWrite()
+	}
+	for total := 0; total < lingerBytes; {
+		n, err := c.Conn.Read(scratch)
+		if total += n; err != nil {
+			return
+		}
+	}
+}
+
 // gone looks at the socket for a FIN or RST of the client. A TLS close_notify
 // without FIN does not show here: that is a half-close, which is answered.
 func (c *conn) gone() bool {

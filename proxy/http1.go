@@ -11,15 +11,6 @@ import (
 	"gatehouse/tenancy"
 )
 
-const (
-	// lingerTime is how long a client that is still sending is listened to
-	// after its last answer: to close at once would send an RST, and that makes
-	// kernels throw away what the client has not read yet (RFC 9112 9.6).
-	lingerTime = 5 * time.Second
-	// lingerBytes bounds what is read of it meanwhile.
-	lingerBytes = 64 << 20
-)
-
 // clientStream is the client's connection as HTTP sees it.
 type clientStream interface {
 	net.Conn
@@ -251,16 +242,7 @@ func (h *http1Client) close() {
 // nothing more follows, and heard out for a while.
 func (h *http1Client) linger(r *requestReader) {
 	defer h.conn.Close()
-	if !h.conn.watch.resume(lingerTime) || h.stream.CloseWrite() != nil {
-		return
-	}
-	if tcp, ok := h.conn.Conn.(interface{ CloseWrite() error }); ok {
-		_ = tcp.CloseWrite()
-	}
-	for total := 0; total < lingerBytes; {
-		n, err := h.conn.Conn.Read(r.small[:])
-		if total += n; err != nil {
-			return
-		}
+	if h.conn.watch.resume(lingerTime) && h.stream.CloseWrite() == nil {
+		h.conn.hearOut(r.small[:])
 	}
 }

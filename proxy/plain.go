@@ -30,6 +30,7 @@ type plainConn struct {
 	table  *tenancy.Table // that the request at hand was judged by
 	buffer []byte         // what has come and not been dealt with
 	answer []byte
+	unread bool // the client may still be sending behind its last answer
 }
 
 // servePlain serves plain HTTP until the connection ends.
@@ -37,6 +38,9 @@ func (s *Server) servePlain(c *conn) {
 	defer s.contain(c)
 	p := plainConn{server: s, conn: c, buffer: make([]byte, 0, plainBufferBytes)}
 	for p.one() {
+	}
+	if p.unread && c.watch.resume(lingerTime) {
+		c.hearOut(p.buffer[:cap(p.buffer)])
 	}
 	_ = c.Close()
 }
@@ -55,6 +59,7 @@ func (p *plainConn) one() bool {
 	ex.mintRef()
 	more := p.serve(ex, malformed)
 	p.server.finish(ex)
+	p.unread = malformed != nil || p.head.HasBody()
 	p.buffer = p.buffer[:copy(p.buffer, p.buffer[n:])]
 	return more
 }

@@ -130,6 +130,19 @@ func TestPlainEnds(t *testing.T) {
 	}
 }
 
+// TestPlainHearsOut: an answer arrives in order although the body before it is
+// not wanted.
+func TestPlainHearsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	c := w.plain()
+	_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 200_000))
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if got, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 308 ") {
+		t.Errorf("the client reads %.40q, %v", got, err)
+	}
+}
+
 // TestPlainHeadInTime: a head that drips in is cut off.
 func TestPlainHeadInTime(t *testing.T) {
 	t.Parallel()
