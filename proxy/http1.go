@@ -123,7 +123,7 @@ func (h *http1Client) readHead(r *requestReader) bool {
 			return false
 		}
 		r.makeRoom(h.server)
-		n, err = h.stream.Read(r.buf[r.w:])
+		n, _ = h.stream.Read(r.buf[r.w:])
 		r.w += n
 		if n > 0 {
 			continue
