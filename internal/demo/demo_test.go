@@ -28,8 +28,8 @@ func TestWriteTableExpandsEveryPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		main: `"127.0.0.1:8443"`,
-		filepath.Join(dir, "tenants/acme.yaml"):   `"http://127.0.0.1:1"`,
+		main:                                    `"127.0.0.1:8443"`,
+		filepath.Join(dir, "tenants/acme.yaml"): `"http://127.0.0.1:1"`,
 		filepath.Join(dir, "tenants/globex.yaml"): `"http://127.0.0.1:2"`,
 	} {
 		text, err := os.ReadFile(name)
