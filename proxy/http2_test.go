@@ -113,6 +113,33 @@ func TestHTTP2Extras(t *testing.T) {
 	}
 }
 
+// TestHTTP2TrailersAreNotFields: a field of the head that the backend announces
+// as a trailer, too, does not come again behind the body.
+func TestHTTP2TrailersAreNotFields(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(func(rw http.ResponseWriter, _ *http.Request) {
+		c, buffered, err := http.NewResponseController(rw).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = buffered.WriteString("HTTP/1.1 200 OK\r\nTrailer: ETag, X-Sum\r\nETag: early\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: late\r\n\r\n")
+		_ = buffered.Flush()
+	})
+	response, err := w.client("direct", "127.0.0.1", true).Get("https://a.example/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); string(body) != "hi" || err != nil {
+		t.Errorf("the body is %q, %v", body, err)
+	}
+	if got := response.Header.Get("ETag") + " " + response.Trailer.Get("ETag") + " " + response.Trailer.Get("X-Sum"); got != "early  late" {
+		t.Errorf("field, trailer of the same name, other trailer: %q", got)
+	}
+}
+
 // TestHTTP2Abort: a stream that its client resets ends the backend request
 // within a second.
 func TestHTTP2Abort(t *testing.T) {

@@ -156,9 +156,15 @@ func (st *stream) head(status int, fields []http1.Field, framing http1.Framing, 
 		h["Connection"] = []string{"close"}
 	}
 	st.answering.Store(true)
+	if st.watch.expired() {
+		// It ran out of time a moment ago, when wake still left the answer
+		// alone; wake does not come again.
+		return os.ErrDeadlineExceeded
+	}
 	st.time.begin(st.idle())
 	defer st.time.end()
 	st.w.WriteHeader(status)
+	clear(h) // the library would take what a Trailer field names for a trailer
 	return st.r.Context().Err()
 }
 
