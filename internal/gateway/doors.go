@@ -40,13 +40,13 @@ func (d *doors) serve(l net.Listener, how func(context.Context, *admin.Server, n
 }
 
 // open opens every socket, or none.
-func (g *gateway) open(ctx context.Context, first *loaded) (d doors, err error) {
+func (g *gateway) open(ctx context.Context) (d doors, err error) {
 	defer func() {
 		if err != nil {
 			d.close()
 		}
 	}()
-	for _, rules := range first.table.Listeners() {
+	for _, rules := range g.listeners {
 		l, err := proxy.Listen(ctx, rules)
 		if err != nil {
 			return d, fmt.Errorf("%s: %w", g.options.Config, err)

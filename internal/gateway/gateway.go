@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/conf"
 	"gatehouse/internal/metrics"
 	"gatehouse/proxy"
+	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
 
@@ -40,6 +41,7 @@ type gateway struct {
 	startedAt   time.Time
 	started     *Config           // what the process was started with
 	startedWith map[string]string // the same, as startKeys describes it
+	listeners   []*tenancy.Listener
 
 	loader    *loader
 	state     *state
@@ -110,7 +112,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, g.accessLog.close()) }()
 	g.watcher = newWatcher(g.accessLog.path, g.log)
 	defer func() { err = errors.Join(err, g.watcher.close()) }()
-	doors, err := g.open(life, first)
+	doors, err := g.open(life)
 	if err != nil {
 		return err
 	}
@@ -142,7 +144,8 @@ func (g *gateway) loadFirst(ctx context.Context) (*loaded, error) {
 	if !first.result.Applicable() || g.options.Strict && len(first.result.Quarantined) > 0 {
 		return nil, faultsError(findings)
 	}
-	g.startedWith = g.loader.startKeys(g.started, first.table.Listeners())
+	g.listeners = first.table.Listeners()
+	g.startedWith = g.loader.startKeys(g.started, g.listeners)
 	g.said = said{findings: findings}
 	g.tell(ctx, findings, quarantines(first.result))
 	return first, nil
@@ -157,12 +160,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	defer parts.Wait()
 	defer stop()
 
-	g.server = proxy.New(proxy.Options{
-		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
-		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
-	})
-	g.presenter = &presenter{log: g.log, publish: g.server.SetCertificates}
-	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: &parts}
+	g.furnish(&parts)
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
 		return err
 	}
@@ -191,6 +189,17 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	}
 	g.goDown(life)
 	return errors.Join(err, <-served)
+}
+
+// furnish makes what a table is put into. What it starts later is counted in
+// parts.
+func (g *gateway) furnish(parts *sync.WaitGroup) {
+	g.server = proxy.New(proxy.Options{
+		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
+		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
+	})
+	g.presenter = &presenter{log: g.log, publish: g.server.SetCertificates}
+	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: parts}
 }
 
 // greet says that the gateway takes traffic.

@@ -27,7 +27,7 @@ func (g *gateway) status() admin.Status {
 	s := admin.Status{
 		Version: g.options.Version, Started: g.startedAt, Config: g.options.Config,
 		Generation: current.table.Generation(), Keys: g.state.protection,
-		Listeners: listenerStatus(current.table), Tenants: g.tenantStatus(current),
+		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current),
 		Certificates: g.presenter.status(time.Now()), Quarantined: quarantines(current.result),
 		LastReload: g.lastReload.Load(), Notes: g.restartNotes(current),
 	}
@@ -39,9 +39,11 @@ func (g *gateway) status() admin.Status {
 	return s
 }
 
-func listenerStatus(t *tenancy.Table) []admin.ListenerStatus {
+// listenerStatus lists the listeners that are open, whatever the files say by
+// now.
+func (g *gateway) listenerStatus() []admin.ListenerStatus {
 	list := []admin.ListenerStatus{}
-	for _, l := range t.Listeners() {
+	for _, l := range g.listeners {
 		kind := "https"
 		if l.Plain {
 			kind = "http"
