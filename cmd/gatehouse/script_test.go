@@ -10,6 +10,11 @@ import (
 
 var update = flag.Bool("update", false, "write what commands print into the scripts")
 
+// raceOptions, for a test binary with the race detector: a race ends a process
+// at once with a status that nobody takes for success, and an end waits for
+// nothing, which by default takes each process a second.
+const raceOptions = "halt_on_error=1 exitcode=66 atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"gatehouse": main})
 }
@@ -22,8 +27,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			// A data race ends a process at once with a status that no script takes for success.
-			env.Setenv("GORACE", "halt_on_error=1 exitcode=66")
+			env.Setenv("GORACE", raceOptions)
 			return os.MkdirAll(env.Getenv("TMPDIR"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
