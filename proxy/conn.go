@@ -161,3 +161,21 @@ func (c *conn) gone() bool {
 	})
 	return left || err != nil
 }
+
+// linger ends a connection whose client may still be sending: it is told that
+// nothing more follows, and heard out for a while. What comes is read into room.
+func (c *conn) linger(stream clientStream, room []byte) {
+	defer c.Close()
+	if !c.watch.resume(lingerTime) || stream.CloseWrite() != nil {
+		return
+	}
+	if tcp, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = tcp.CloseWrite()
+	}
+	for total := 0; total < lingerBytes; {
+		n, err := c.Conn.Read(room)
+		if total += n; err != nil {
+			return
+		}
+	}
+}

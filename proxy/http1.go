@@ -181,7 +181,7 @@ func (h *http1Client) answerAlone(r *requestReader, status int, reason tenancy.R
 	r.body.isEnded.Store(false)
 	h.server.refuseHead(ex, status, reason)
 	h.server.giveExchange(ex)
-	h.linger(r)
+	h.conn.linger(h.stream, r.small[:])
 }
 
 // newExchange returns an exchange for this client.
@@ -212,7 +212,7 @@ func (h *http1Client) serveOne(r *requestReader) bool {
 	case again:
 		return true
 	case unread || r.r < r.w:
-		h.linger(r)
+		h.conn.linger(h.stream, r.small[:])
 	default:
 		h.close()
 	}
@@ -236,13 +236,4 @@ func (h *http1Client) close() {
 	// close_notify five seconds.
 	_ = h.stream.Close()
 	_ = h.conn.Close()
-}
-
-// linger ends a connection whose client may still be sending: it is told that
-// nothing more follows, and heard out for a while.
-func (h *http1Client) linger(r *requestReader) {
-	defer h.conn.Close()
-	if h.conn.watch.resume(lingerTime) && h.stream.CloseWrite() == nil {
-		h.conn.hearOut(r.small[:])
-	}
 }

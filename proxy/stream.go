@@ -5,10 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"gatehouse/internal/http1"
 )
@@ -17,25 +14,17 @@ import (
 // body that it reads from, the way out of its answer, and what its watch acts
 // on.
 type stream struct {
-	conn    *conn
-	w       http.ResponseWriter
-	r       *http.Request
-	control *http.ResponseController
-	watch   watch
-
-	time clientTime
-	ex   *exchange
-
+	adapted
+	watch     watch
+	progress  clientTime
 	answering atomic.Bool // the final head is out
-	isEnded   atomic.Bool // the body has been read to its end
-	aborted   bool        // the answer is to look cut
 }
 
 // serveStream makes an exchange of a request that came over HTTP/2.
 func (s *Server) serveStream(c *conn, w http.ResponseWriter, r *http.Request) {
-	st := &stream{conn: c, w: w, r: r, control: http.NewResponseController(w)}
+	st := &stream{adapted: adapted{conn: c, w: w, r: r, control: http.NewResponseController(w)}}
 	st.watch.clock, st.watch.conn, st.watch.target = s.clock, c, st
-	st.time.watch = &st.watch
+	st.progress.watch, st.time = &st.watch, &st.progress
 	s.lifetime.open.add()
 	s.registry.add(&st.watch)
 	defer st.leave(s)
@@ -74,14 +63,6 @@ func (st *stream) exchange(s *Server) {
 	s.serveExchange(ex)
 }
 
-// idle is how long the client may let a piece of a body wait.
-func (st *stream) idle() time.Duration {
-	if route := st.ex.verdict.Route; route != nil {
-		return route.Timeouts().Idle
-	}
-	return st.conn.peer.timeouts.Idle
-}
-
 // wake ends a read of the body. An answer that has begun is reset: the client's
 // window may be what it waits for.
 func (st *stream) wake() {
@@ -104,29 +85,20 @@ func (st *stream) sever() {
 
 // next reads a piece of the request's body.
 func (st *stream) next(buf []byte) (int, error) {
-	st.time.begin(st.idle())
-	n, err := st.r.Body.Read(buf)
-	st.time.end()
+	n, err := st.read(buf)
 	switch {
 	case n > 0:
 		return n, nil // an error comes again
 	case errors.Is(err, io.EOF):
 		st.isEnded.Store(true)
 		return 0, io.EOF
-	case err == nil || errors.Is(err, os.ErrDeadlineExceeded), st.gone(), st.r.ContentLength < 0:
+	case err == nil || errors.Is(err, os.ErrDeadlineExceeded), st.gone():
 		return 0, err
 	}
 	// The stream is open and its body ended badly: DATA frames and
 	// content-length do not agree (RFC 9113 section 8.1.1).
 	return 0, errBodyLength
 }
-
-func (st *stream) length() int64 { return st.r.ContentLength }
-
-// trailers returns the request's trailers that were announced.
-func (st *stream) trailers() []http1.Field { return appendFields(nil, st.r.Trailer) }
-
-func (st *stream) ended() bool { return st.isEnded.Load() }
 
 func (st *stream) stop() { _ = st.r.Body.Close() }
 
@@ -145,15 +117,10 @@ func (st *stream) interim(status int, fields []http1.Field) error {
 
 // head begins the final answer.
 func (st *stream) head(status int, fields []http1.Field, framing http1.Framing, length int64) error {
-	h := st.w.Header()
-	h["Content-Type"] = nil // the library would guess one where there is none
-	st.set(fields)
-	if framing == http1.ContentLength {
-		h["Content-Length"] = []string{string(http1.AppendInt(nil, length))}
-	}
+	st.setHead(fields, framing, length)
 	if !st.conn.mayContinue() {
 		// The library turns this into a GOAWAY.
-		h["Connection"] = []string{"close"}
+		st.w.Header()["Connection"] = []string{"close"}
 	}
 	st.answering.Store(true)
 	if st.watch.expired() {
@@ -163,35 +130,8 @@ func (st *stream) head(status int, fields []http1.Field, framing http1.Framing, 
 	}
 	st.time.begin(st.idle())
 	defer st.time.end()
-	st.w.WriteHeader(status)
-	clear(h) // the library would take what a Trailer field names for a trailer
+	st.sendHead(status)
 	return st.r.Context().Err()
-}
-
-// set puts fields into the header map, in place of what stood there.
-func (st *stream) set(fields []http1.Field) {
-	h := st.w.Header()
-	for _, f := range fields {
-		name := http.CanonicalHeaderKey(string(f.Name))
-		if h[name] != nil {
-			h[name] = append(h[name], string(f.Value))
-		} else {
-			h[name] = []string{string(f.Value)}
-		}
-	}
-}
-
-func (st *stream) write(p []byte) error {
-	st.time.begin(st.idle())
-	defer st.time.end()
-	_, err := st.w.Write(p)
-	return err
-}
-
-func (st *stream) flush() error {
-	st.time.begin(st.idle())
-	defer st.time.end()
-	return st.control.Flush()
 }
 
 func (st *stream) canTrailers() bool { return true }
@@ -199,26 +139,8 @@ func (st *stream) canTrailers() bool { return true }
 // end completes the answer; the library sends what is held back, and the end,
 // when the handler returns.
 func (st *stream) end(trailers []http1.Field) error {
-	h := st.w.Header()
-	for _, f := range trailers {
-		h.Add(http.TrailerPrefix+string(f.Name), string(f.Value))
-	}
+	st.setTrailers(trailers)
 	return st.r.Context().Err()
 }
 
 func (st *stream) abort() { st.aborted = true }
-
-// appendFields appends the fields of a header map, sorted by name: their order
-// on the wire is lost.
-func appendFields(fields []http1.Field, h http.Header) []http1.Field {
-	first := len(fields)
-	for name, values := range h {
-		for _, value := range values {
-			fields = append(fields, http1.Field{Name: []byte(name), Value: []byte(value)})
-		}
-	}
-	slices.SortStableFunc(fields[first:], func(a, b http1.Field) int {
-		return strings.Compare(string(a.Name), string(b.Name))
-	})
-	return fields
-}

@@ -15,10 +15,12 @@ import (
 // could let wait for ever.
 func TestStreamThatIsLate(t *testing.T) {
 	bubble(t, func(s *Server, c *conn, _ net.Conn) {
-		st := &stream{conn: c, w: httptest.NewRecorder(), r: httptest.NewRequest(http.MethodPost, "/", nil), ex: &exchange{}}
-		st.control = http.NewResponseController(st.w)
+		w := httptest.NewRecorder()
+		st := &stream{adapted: adapted{
+			conn: c, w: w, r: httptest.NewRequest(http.MethodPost, "/", nil), control: http.NewResponseController(w), ex: &exchange{},
+		}}
 		st.watch.clock, st.watch.conn, st.watch.target = s.clock, c, st
-		st.time.watch = &st.watch
+		st.progress.watch, st.time = &st.watch, &st.progress
 		st.watch.arm(time.Second)
 		st.watch.expireClient(st.watch.clientAt.Load())
 		if err := st.head(200, nil, http1.NoBody, 0); err == nil {

@@ -13,12 +13,23 @@ import (
 	"gatehouse/tenancy"
 )
 
+// switcher is the way out of an answer whose connection can become a tunnel:
+// that of HTTP/1.1.
+type switcher interface {
+	downstream
+	// switchProtocols sends the 101.
+	switchProtocols(fields []http1.Field) error
+	// surrender hands over the connection, what the client has sent behind its
+	// request, and the memory that the request and those bytes lie in.
+	surrender() (client clientStream, early []byte, memory *requestReader)
+}
+
 // tunnel passes bytes both ways once the backend has switched to websocket (RFC
 // 6455 1.3). Each direction ends by itself, as TCP's do; the tunnel ends when
 // both have, when nothing has passed for the idle time, or when it is cut.
 func (t *trip) tunnel() {
 	ex := t.ex
-	a, ok := ex.down.(*http1Answer)
+	a, ok := ex.down.(switcher)
 	if !ok {
 		t.refuse(tenancy.BackendProtocol)
 		return
@@ -29,13 +40,13 @@ func (t *trip) tunnel() {
 		t.clientLeft()
 		return
 	}
-	p := &pipe{ex: ex, client: a.client, backend: t.conn, idle: t.times.UpgradeIdle}
+	client, early, memory := a.surrender()
+	p := &pipe{ex: ex, client: client, backend: t.conn, idle: t.times.UpgradeIdle}
 	p.progress()
-	early, late := a.reader.take(), t.in[t.r:t.w]
-	if !p.pass(p.backend, early, &p.toBackend) || !p.pass(p.client.stream, late, &p.toClient) {
+	if !p.pass(p.backend, early, &p.toBackend) || !p.pass(p.client, t.in[t.r:t.w], &p.toClient) {
 		p.sever()
 	}
-	ex.lighten(a.reader)
+	ex.lighten(memory)
 	p.run()
 	ex.bytesIn.Add(p.toBackend.Load())
 	ex.bytesOut += p.toClient.Load()
@@ -78,27 +89,31 @@ func (ex *exchange) switchFields() []http1.Field {
 
 // switchProtocols sends the 101.
 func (a *http1Answer) switchProtocols(fields []http1.Field) error {
-	b := http1.AppendStatusLine(a.ex.work.out[:0], http.StatusSwitchingProtocols)
-	for _, f := range fields {
-		b = http1.AppendField(b, f.Name, f.Value)
-	}
-	a.out = append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
+	a.out = appendSwitch(a.ex.work.out[:0], fields)
 	return a.flush()
 }
 
-// take hands out what the client has sent behind its request.
-func (r *requestReader) take() []byte {
-	early := r.buf[r.r:r.w]
+// appendSwitch appends the 101.
+func appendSwitch(b []byte, fields []http1.Field) []byte {
+	b = http1.AppendStatusLine(b, http.StatusSwitchingProtocols)
+	for _, f := range fields {
+		b = http1.AppendField(b, f.Name, f.Value)
+	}
+	return append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
+}
+
+func (a *http1Answer) surrender() (client clientStream, early []byte, memory *requestReader) {
+	r := a.reader
+	early = r.buf[r.r:r.w]
 	r.r = r.w
-	return early
+	return a.client.stream, early, r
 }
 
 // pipe is the two directions of a tunnel. Bytes in either direction keep both
 // open.
 type pipe struct {
 	ex                  *exchange
-	client              *http1Client
-	backend             clientStream
+	client, backend     clientStream
 	idle                time.Duration
 	toBackend, toClient atomic.Int64
 }
@@ -106,8 +121,8 @@ type pipe struct {
 // run passes bytes until both directions have ended.
 func (p *pipe) run() {
 	var both sync.WaitGroup
-	both.Go(func() { p.copy(p.backend, p.client.stream, &p.toBackend) })
-	p.copy(p.client.stream, p.backend, &p.toClient)
+	both.Go(func() { p.copy(p.backend, p.client, &p.toBackend) })
+	p.copy(p.client, p.backend, &p.toClient)
 	both.Wait()
 }
 
@@ -161,6 +176,6 @@ func (p *pipe) progress() {
 
 // sever ends both directions.
 func (p *pipe) sever() {
-	_ = p.client.conn.Conn.SetDeadline(past)
+	_ = p.ex.watch.conn.Conn.SetDeadline(past)
 	_ = p.backend.SetDeadline(past)
 }
