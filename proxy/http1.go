@@ -113,6 +113,9 @@ func (h *http1Client) serveRequests(r *requestReader) bool {
 func (h *http1Client) readHead(r *requestReader) bool {
 	for {
 		n, err := r.head.Parse(r.buf[r.r:r.w], http1.DefaultLimits())
+		if err == nil && r.head.AbsoluteScheme == "http" {
+			err = errPlainTarget
+		}
 		if err == nil {
 			r.r += n
 			h.conn.watch.disarm()
@@ -136,6 +139,11 @@ func (h *http1Client) readHead(r *requestReader) bool {
 		return false
 	}
 }
+
+// errPlainTarget refuses an absolute target that is not what the connection is:
+// a backend that believed it would take the request for one over plain HTTP
+// (RFC 9110 section 7.4).
+var errPlainTarget = &http1.Error{Status: http.StatusBadRequest, Text: "the target says http, the connection is https"}
 
 // makeRoom moves a head that has begun to the front, of a large buffer if it
 // fills a small one.
