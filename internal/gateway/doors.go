@@ -40,7 +40,7 @@ func (d *doors) serve(l net.Listener, how func(context.Context, *admin.Server, n
 }
 
 // open opens every socket, or none.
-func (g *gateway) open(ctx context.Context) (d doors, err error) {
+func (g *gateway) open(ctx context.Context, first *loaded) (d doors, err error) {
 	defer func() {
 		if err != nil {
 			d.close()
@@ -57,17 +57,10 @@ func (g *gateway) open(ctx context.Context) (d doors, err error) {
 	if err := g.openSocket(&d); err != nil {
 		return d, err
 	}
-	if spec := g.started.Listen.Health; spec != nil {
-		if err := g.openHealth(ctx, &d, spec); err != nil {
-			return d, err
-		}
+	if err := g.openHealth(ctx, &d, first); err != nil {
+		return d, err
 	}
-	if spec := g.started.Listen.Admin; spec != nil {
-		if err := g.openAdmin(ctx, &d, spec); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
+	return d, g.openAdmin(ctx, &d, first)
 }
 
 func (g *gateway) openSocket(d *doors) error {
@@ -84,19 +77,28 @@ func (g *gateway) openSocket(d *doors) error {
 	return nil
 }
 
-func (g *gateway) openHealth(ctx context.Context, d *doors, spec *admin.HealthSpec) error {
+func (g *gateway) openHealth(ctx context.Context, d *doors, first *loaded) error {
+	spec := first.config.Listen.Health
+	if spec == nil {
+		return nil
+	}
 	l, err := g.listen(ctx, "listen.health", spec.Address.V)
 	if err != nil {
 		return err
 	}
+	admits := g.admits(first, healthList)
 	d.serve(l, func(ctx context.Context, s *admin.Server, l net.Listener) error {
-		return s.ServeHealth(ctx, l, g.admits(healthList))
+		return s.ServeHealth(ctx, l, admits)
 	})
 	return nil
 }
 
-func (g *gateway) openAdmin(ctx context.Context, d *doors, spec *admin.Spec) error {
-	guard, err := g.guard(spec)
+func (g *gateway) openAdmin(ctx context.Context, d *doors, first *loaded) error {
+	spec := first.config.Listen.Admin
+	if spec == nil {
+		return nil
+	}
+	guard, err := g.guard(spec, g.admits(first, adminList))
 	if err != nil {
 		return err
 	}
@@ -122,9 +124,9 @@ func (g *gateway) listen(ctx context.Context, key, address string) (net.Listener
 }
 
 // guard compiles who may use the admin listener.
-func (g *gateway) guard(spec *admin.Spec) (admin.Guard, error) {
+func (g *gateway) guard(spec *admin.Spec, admits func(netip.Addr) bool) (admin.Guard, error) {
 	host, _, _ := net.SplitHostPort(spec.Address.V) // checked where it was decoded
-	guard := admin.Guard{Host: host, Admits: g.admits(adminList)}
+	guard := admin.Guard{Host: host, Admits: admits}
 	if spec.Token == nil {
 		return guard, nil
 	}
@@ -142,9 +144,16 @@ func healthList(l *loaded) *ipallow.List { return l.admission.health }
 func adminList(l *loaded) *ipallow.List  { return l.admission.admin }
 
 // admits returns a test by the list of the tree in use at the time it is asked.
-func (g *gateway) admits(list func(*loaded) *ipallow.List) func(netip.Addr) bool {
+// Where a reload took the list away, together with its door perhaps, the one of
+// the start holds on: the socket stays open until the restart, and must not
+// admit everybody meanwhile.
+func (g *gateway) admits(first *loaded, list func(*loaded) *ipallow.List) func(netip.Addr) bool {
+	atStart := list(first)
 	return func(a netip.Addr) bool {
 		l := list(g.current.Load())
+		if l == nil {
+			l = atStart
+		}
 		return l == nil || l.Contains(a, time.Now().Unix())
 	}
 }

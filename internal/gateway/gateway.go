@@ -112,7 +112,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	defer func() { err = errors.Join(err, g.accessLog.close()) }()
 	g.watcher = newWatcher(g.accessLog.path, g.log)
 	defer func() { err = errors.Join(err, g.watcher.close()) }()
-	doors, err := g.open(life)
+	doors, err := g.open(life, first)
 	if err != nil {
 		return err
 	}
