@@ -59,6 +59,10 @@ func (c *Access) Public() (reason string, ok bool) {
 	return c.reason, c.public
 }
 
+// Everybody reports whether the level admits all the world, or all but a part
+// of it: it is public, or allow covers most addresses of IPv4 or IPv6.
+func (c *Access) Everybody() bool { return c == nil || c.public || c.allow.extent().everybody() }
+
 // RefuseWith returns how this level refuses, and false where it does not say so
 // and the wider level's word holds.
 func (c *Access) RefuseWith() (how RefuseWith, set bool) {

@@ -5,8 +5,6 @@ import (
 	"math/bits"
 	"net/netip"
 	"slices"
-
-	"go4.org/netipx"
 )
 
 // extent is how many addresses a collection of prefixes covers in union.
@@ -59,17 +57,22 @@ func (e extent) wide() bool {
 	return e.v4 > v4Most || e.v6hi > v6MostHi || e.v6hi == v6MostHi && e.v6lo > 0
 }
 
-// wide reports whether the union of l is more than lists usually cover.
-func (l *List) wide() bool {
+// everybody reports whether e is more than half of IPv4, or more than half of
+// what IPv6 gives to anyone (2000::/3, RFC 4291 section 2.4): with the whole but
+// for some addresses, nearly everybody is in.
+func (e extent) everybody() bool {
+	const v4Half, v6HalfHi = 1 << (32 - 1), 1 << (128 - 4 - 64)
+	return e.v4 > v4Half || e.v6hi > v6HalfHi || e.v6hi == v6HalfHi && e.v6lo > 0
+}
+
+// extent measures the union of l. What is not wide may be measured too large.
+func (l *List) extent() extent {
 	var bound extent
 	for _, m := range l.members {
-		if m.group.size.wide() {
-			return true
-		}
 		bound = bound.plus(m.group.size)
 	}
 	if !bound.wide() || len(l.members) < 2 {
-		return false
+		return bound
 	}
 	// The sum of the members is an upper bound; only here may they overlap.
 	var all []netip.Prefix
@@ -77,59 +80,5 @@ func (l *List) wide() bool {
 		all = append(all, m.group.prefixes()...)
 	}
 	slices.SortFunc(all, comparePrefixes)
-	return extentOf(all).wide()
-}
-
-// uncovered returns the first network of p that l does not cover, whatever the
-// dates of its entries.
-func (l *List) uncovered(p netip.Prefix) (part netip.Prefix, ok bool) {
-	for _, m := range l.members {
-		if m.group.covers(p) {
-			return netip.Prefix{}, false
-		}
-	}
-	var rest netipx.IPSetBuilder
-	rest.AddPrefix(p)
-	for _, m := range l.members {
-		for _, e := range m.group.inside(p) {
-			rest.RemovePrefix(e.prefix)
-		}
-	}
-	set, err := rest.IPSet()
-	if err != nil || len(set.Prefixes()) == 0 {
-		return netip.Prefix{}, false
-	}
-	return set.Prefixes()[0], true
-}
-
-// gap is something that a narrower list has and a wider one does not cover.
-type gap struct {
-	entry  Match
-	part   netip.Prefix // of the entry, which the wider list lacks
-	pos    Pos          // of the entry, or of the mention of its set
-	shared bool         // the entry is of a set that another file defines
-}
-
-// gaps returns what inner lists and l does not cover, whatever the dates: each
-// entry that inner writes itself, and of each set the first.
-func (l *List) gaps(inner *List) []gap {
-	var gaps []gap
-	for _, m := range inner.members {
-		if slices.ContainsFunc(l.members, func(wider member) bool { return wider.group == m.group }) {
-			continue
-		}
-		for i := range m.group.entries {
-			e := &m.group.entries[i]
-			part, missing := l.uncovered(e.prefix)
-			if !missing {
-				continue
-			}
-			if m.group.set != "" {
-				gaps = append(gaps, gap{m.match(e), part, m.pos, m.shared})
-				break
-			}
-			gaps = append(gaps, gap{m.match(e), part, e.pos, false})
-		}
-	}
-	return gaps
+	return extentOf(all)
 }

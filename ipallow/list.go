@@ -8,8 +8,10 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // List is a compiled list of addresses. It is immutable; a nil List is empty.
@@ -54,12 +56,20 @@ func (m Match) String() string {
 		b.WriteString(" of set:" + m.Set)
 	}
 	if m.Why != "" {
-		b.WriteString(" (" + m.Why + ")")
+		b.WriteString(" (" + oneLine(m.Why) + ")")
 	}
 	if day := m.LastDay(); day != "" {
 		b.WriteString(" until " + day)
 	}
 	return b.String()
+}
+
+// oneLine keeps a note from writing lines of its own, or orders to the terminal.
+func oneLine(note string) string {
+	if strings.ContainsFunc(note, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return strconv.Quote(note)
+	}
+	return note
 }
 
 func newList(members []member) *List {

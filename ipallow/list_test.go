@@ -141,7 +141,8 @@ func checkGaps(t *testing.T, outer, inner *List, w, v twin) {
 	for i := range undated {
 		undated[i].until = never
 	}
-	gaps := outer.gaps(inner)
+	var gaps []gap
+	new(Nesting).gaps(outer, inner, func(g gap) { gaps = append(gaps, g) })
 	for _, g := range gaps {
 		if undated.contains(g.part.Addr(), 0) || !g.entry.Prefix.Contains(g.part.Addr()) {
 			t.Errorf("gap %v of %v is covered by %v", g.part, g.entry, w)
@@ -269,10 +270,10 @@ func TestExtent(t *testing.T) {
 			together[i] = twinEntry{netip.MustParsePrefix(p), never}
 			apart[i] = twin{together[i]}
 		}
-		if got := first(build(together)).wide(); got != test.wide {
+		if got := first(build(together)).extent().wide(); got != test.wide {
 			t.Errorf("%v in one set: wide = %v, want %v", test.prefixes, got, test.wide)
 		}
-		if got := first(build(apart...)).wide(); got != test.wide {
+		if got := first(build(apart...)).extent().wide(); got != test.wide {
 			t.Errorf("%v in sets of their own: wide = %v, want %v", test.prefixes, got, test.wide)
 		}
 	}

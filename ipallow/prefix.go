@@ -67,10 +67,28 @@ func explainText(text string) *PrefixError {
 		return prefixErrorf("", "%q has a number with a leading zero, which some programs read as octal; write %s",
 			text, strings.TrimSuffix(plain+"/"+length, "/"))
 	}
+	if most, ok := lengthMost(address); ok && sliced {
+		return prefixErrorf("", "%q has the length %q; expected a number up to %d, or a single address without one", text, length, most)
+	}
 	if r, err := netipx.ParseIPRange(strings.ReplaceAll(text, " ", "")); err == nil && !sliced {
 		return prefixErrorf("write its networks: "+networks(r), "%q is written from-to; expected an address or a network like 10.1.2.0/24", text)
 	}
-	return prefixErrorf("", "%q is not an address range; write it like 10.1.2.0/24", text)
+	return prefixErrorf(everybodyHint(text), "%q is not an address range; write it like 10.1.2.0/24", text)
+}
+
+// lengthMost returns how long a prefix of the address may be.
+func lengthMost(address string) (most int, ok bool) {
+	a, err := netip.ParseAddr(address)
+	return a.BitLen(), err == nil
+}
+
+// everybodyHint tells whoever wrote a word for everybody how that is written.
+func everybodyHint(text string) string {
+	switch strings.ToLower(text) {
+	case "*", "all", "any", "anyone", "everybody", "everyone", "internet", "public", "world":
+		return "to admit everybody, write public: REASON in place of allow"
+	}
+	return ""
 }
 
 // withMask reads 10.1.2.0 and 255.255.255.0.

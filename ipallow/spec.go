@@ -11,8 +11,12 @@ import (
 	"gatehouse/internal/conf"
 )
 
-// Pos is where something is written.
-type Pos = conf.Pos
+// Pos is where something is written, and Report collects what is to be said
+// about it.
+type (
+	Pos    = conf.Pos
+	Report = conf.Report
+)
 
 // EntrySpec is one entry of a list as written: an address, a network or a set,
 // or a map that says more about it.
@@ -86,7 +90,7 @@ func compileSet(spec *conf.Entry[SetSpec], r *conf.Report) *group {
 				"set %q names %q; a set holds addresses and networks", spec.Key, item.IP.V)
 			continue
 		}
-		entries = appendEntry(entries, item, r)
+		entries = (*Sets)(nil).appendEntry(entries, item, r)
 	}
 	return compileGroup(spec.Key, entries, r)
 }
@@ -102,13 +106,20 @@ func compileGroup(set string, entries []entry, r *conf.Report) *group {
 	return g
 }
 
-// appendEntry reads one entry that is no set.
-func appendEntry(entries []entry, item *EntrySpec, r *conf.Report) []entry {
+// appendEntry reads one entry that is no set; s knows the names that it may
+// have been meant to be.
+func (s *Sets) appendEntry(entries []entry, item *EntrySpec, r *conf.Report) []entry {
+	if item.IP.V == "" && !item.IP.Set() {
+		return entries // reading it was a fault
+	}
 	prefix, err := ParsePrefix(item.IP.V)
 	if err != nil {
 		hint := ""
 		if why := new(PrefixError); errors.As(err, &why) {
 			hint = why.Hint
+		}
+		if s.lookup(item.IP.V) != nil {
+			hint = fmt.Sprintf("did you mean %q?", setMark+item.IP.V)
 		}
 		r.Fault(item.IP.Pos, hint, "%v", err)
 		return entries
@@ -157,7 +168,7 @@ func (s *Sets) Compile(entries conf.List[EntrySpec], r *conf.Report) *List {
 	for i := range entries.Items {
 		item := &entries.Items[i].V
 		if !strings.HasPrefix(item.IP.V, setMark) {
-			own = appendEntry(own, item, r)
+			own = s.appendEntry(own, item, r)
 			continue
 		}
 		m, ok := s.mention(item, r)
@@ -253,53 +264,30 @@ var refuseWords = map[string]RefuseWith{
 }
 
 func checkPublic(spec *AccessSpec, reason string, r *conf.Report) {
-	if reason == "" {
-		r.Fault(spec.Public.Pos, "", "public is %q; expected the reason for which everybody is admitted", spec.Public.V)
+	if !isReason(reason) {
+		r.Fault(spec.Public.Pos, `write it like public: "marketing site"; to admit nobody, write allow: []`, "public is %q; expected the reason for which everybody is admitted", spec.Public.V)
 	}
 	if spec.Wide.Set() {
 		r.Fault(spec.Wide.Pos, "remove it", "wide stands beside public at %s; it belongs to allow", spec.Public.Pos)
 	}
 }
 
+// isReason reports whether text tells a reader why. Whoever writes yes or no
+// takes the key for a switch, and with no means the opposite.
+func isReason(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "", "true", "false", "yes", "no", "on", "off", "y", "n", "1", "0", "~", "null", "none":
+		return false
+	}
+	return true
+}
+
 func checkWide(spec *AccessSpec, allow *List, r *conf.Report) {
 	switch {
-	case spec.Wide.Set() && strings.TrimSpace(spec.Wide.V) == "":
+	case spec.Wide.Set() && !isReason(spec.Wide.V):
 		r.Fault(spec.Wide.Pos, "", "wide is %q; expected the reason for which allow covers so much", spec.Wide.V)
-	case !spec.Wide.Set() && allow.wide():
+	case !spec.Wide.Set() && allow.extent().wide():
 		r.Fault(spec.Allow.Pos, "if that is meant, add wide: REASON beside allow; to admit everybody, write public: REASON instead",
 			"allow covers more than a /8, or more than a /20 of IPv6; expected the networks of those who may come in")
-	}
-}
-
-// CheckNarrower records what inner's allow lists and outer's does not: whoever
-// wrote it believes it admitted, and the conjunction refuses it. Dates and
-// except are left aside. It is a fault, or a warning where inner has it from a
-// set of another file, whose author may not know this list.
-func CheckNarrower(outer, inner *Access, r *conf.Report) {
-	checkNarrower(outer, inner, r.Fault, r.Warn)
-}
-
-// WarnNarrower is CheckNarrower for a text that was accepted before, so that
-// only a shared set can have changed: it records warnings.
-func WarnNarrower(outer, inner *Access, r *conf.Report) {
-	checkNarrower(outer, inner, r.Warn, r.Warn)
-}
-
-type record = func(p conf.Pos, hint, format string, args ...any)
-
-func checkNarrower(outer, inner *Access, own, shared record) {
-	if outer == nil || inner == nil || outer.public || inner.public {
-		return
-	}
-	for _, gap := range outer.allow.gaps(inner.allow) {
-		say := own
-		if gap.shared {
-			say = shared
-		}
-		what := gap.entry.String()
-		if gap.part != gap.entry.Prefix {
-			what += ", of which " + prefixText(gap.part)
-		}
-		say(gap.pos, "add it to the wider allow, or remove it here", "%s is not covered by the wider access at %s, so it is refused", what, outer.pos)
 	}
 }

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"gatehouse/internal/conf"
 	"gatehouse/internal/pool"
@@ -41,8 +42,17 @@ type builder struct {
 	settings SettingsSpec // of the tenant, merged
 	sets     *ipallow.Sets
 	internal bool // the tenant's tls asks for the internal CA
+	overfull bool // there is more of something than is taken; no more work is spent on the text
+	nesting  ipallow.Nesting
 	accesses map[*AccessSpec]*ipallow.Access
-	pools    map[conf.Pos][]*pool.Backend
+	pools    map[conf.Pos]interchangeable
+	rules    map[*HeadersSpec]*HeaderRules
+}
+
+// interchangeable are the backends of one list.
+type interchangeable struct {
+	backends []*pool.Backend
+	key      string // see Route.PoolKey
 }
 
 // leniency is how a text is held to what is outside of it.
@@ -62,7 +72,8 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrow *ip
 	b.narrowed = narrow.Digest()
 	b.pairs.byPlace = make(map[string]*tlsconfig.Certificate)
 	b.accesses = make(map[*AccessSpec]*ipallow.Access)
-	b.pools = make(map[conf.Pos][]*pool.Backend)
+	b.pools = make(map[conf.Pos]interchangeable)
+	b.rules = make(map[*HeadersSpec]*HeaderRules)
 	b.report.Add(v.report)
 	t := b.compile()
 	b.untils = untilsOf(b.accesses, narrow)
@@ -81,8 +92,7 @@ func (b *builder) compile() *Tenant {
 		b.report.Fault(group.Pos, conf.DidYouMean(group.V, b.w.groupNames()), "there is no group %q; expected a group of the main file", group.V)
 	}
 	b.settings = b.w.settings(spec.Group.V)
-	checkSettings(&spec.SettingsSpec, b.report)
-	b.w.decoder.Merge(&b.settings, &spec.SettingsSpec)
+	b.lay(&spec.SettingsSpec, &b.settings)
 	b.sets = b.v.compileSets(b.w.sets, b.report)
 	t := &Tenant{id: b.v.id, file: b.v.file}
 	t.levels = b.tenantLevels()
@@ -94,6 +104,9 @@ func (b *builder) compile() *Tenant {
 	t.certificates = b.pairs.loaded
 	var common *site
 	for i, h := range b.v.hosts {
+		if b.overfull {
+			return t // it has a fault, so it is not served
+		}
 		s := common
 		if s == nil || h.spec.hasOwn() {
 			s = b.compileSite(t, h.spec)
@@ -106,6 +119,16 @@ func (b *builder) compile() *Tenant {
 	b.readExpect()
 	t.digest = digestTenant(t)
 	return t
+}
+
+// lay judges what a level says and lays it over what wider ones said.
+func (b *builder) lay(over, on *SettingsSpec) {
+	checkSettings(over, b.report)
+	if !over.fits() {
+		b.overfull = true
+		return
+	}
+	b.w.decoder.Merge(on, over)
 }
 
 // hasOwn reports whether the entry says more than a name.
@@ -128,7 +151,9 @@ func (b *builder) tenantLevels() []level {
 		how, _ := b.narrow.RefuseWith()
 		levels = append(levels, level{"the new, broken text of tenant " + quote(b.v.id), b.narrow, how})
 	}
-	b.checkHandshake(levels)
+	// The new text may refuse as it likes: whatever is wrong with it must not keep
+	// the former one from being served.
+	b.checkHandshake(levels[:1])
 	return levels
 }
 
@@ -158,12 +183,27 @@ func (b *builder) noteUncovered(h *Host) {
 	b.report.Warn(h.pos, hint, "no certificate covers host %q; its handshakes are refused", h.name)
 }
 
+const (
+	// backendsMost bounds interchangeable backends: more than anyone runs of one
+	// application, and each route names all of them.
+	backendsMost = 256
+
+	// allBackendsMost bounds the backends of a tenant over all its lists.
+	allBackendsMost = 10_000
+)
+
 // compileBackends compiles a list once, wherever it is merged to.
-func (b *builder) compileBackends(list conf.OneOrMany[pool.BackendSpec]) []*pool.Backend {
+func (b *builder) compileBackends(list conf.OneOrMany[pool.BackendSpec]) interchangeable {
 	if done, ok := b.pools[list.Pos]; ok {
 		return done
 	}
+	if n := len(list.Items); n > backendsMost || len(b.uses)+n > allBackendsMost {
+		b.overfull = true
+		b.report.Fault(list.Pos, "", "backends names %d; expected at most %d in a list, and %d in all lists of a tenant", n, backendsMost, allBackendsMost)
+		return interchangeable{}
+	}
 	var backends []*pool.Backend
+	var keys []string
 	first := make(map[string]conf.Pos, len(list.Items))
 	for _, item := range list.Items {
 		if item.V.URL.V == "" && item.V.URL.Pos.IsZero() {
@@ -179,14 +219,14 @@ func (b *builder) compileBackends(list conf.OneOrMany[pool.BackendSpec]) []*pool
 		}
 		first[backend.Key()] = item.Pos
 		b.checkBackend(backend, item.V.URL)
-		backends = append(backends, backend)
+		backends, keys = append(backends, backend), append(keys, backend.Key())
 		b.uses = append(b.uses, backendUse{backend.Address(), backend.Shared(), backend.Pos()})
 	}
-	if list.Set() && len(list.Items) == 0 {
+	if list.Empty() {
 		b.report.Fault(list.Pos, "", "backends names none; expected at least one URL")
 	}
-	b.pools[list.Pos] = backends
-	return backends
+	b.pools[list.Pos] = interchangeable{backends, strings.Join(keys, "\n")}
+	return b.pools[list.Pos]
 }
 
 // checkBackend holds a backend to the main file's guards.

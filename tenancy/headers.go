@@ -29,7 +29,8 @@ const (
 	// request, and backends commonly take heads of 8 KiB in all.
 	fieldValueBytesMax = 4 << 10
 
-	// fieldRulesMax bounds the fields of one direction; every exchange works
+	// fieldRulesMax bounds the fields of one direction that one level says, those
+	// that a route has from all levels, and pass_headers: every exchange works
 	// through them.
 	fieldRulesMax = 64
 )
@@ -91,8 +92,9 @@ func checkFields(s *FieldsSpec, direction string, r *conf.Report) {
 	if s == nil {
 		return
 	}
-	if n := len(s.Set) + len(s.Remove.Items); n > fieldRulesMax {
-		r.Fault(s.Remove.Pos, "", "%d fields of the %s are set or removed; expected at most %d", n, direction, fieldRulesMax)
+	if n := s.count(); n > fieldRulesMax {
+		r.Fault(s.pos(), "", "%d fields of the %s are set or removed; expected at most %d", n, direction, fieldRulesMax)
+		return
 	}
 	written := make(map[string]conf.Pos)
 	for i := range s.Set {
@@ -105,6 +107,30 @@ func checkFields(s *FieldsSpec, direction string, r *conf.Report) {
 		checkField(item.V, item.Pos, direction, "removed", r)
 		checkTwice(written, item.V, item.Pos, r)
 	}
+}
+
+// count returns how many fields s sets and removes.
+func (s *FieldsSpec) count() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.Set) + len(s.Remove.Items)
+}
+
+// count returns how many fields s sets and removes in both directions.
+func (s *HeadersSpec) count() int {
+	if s == nil {
+		return 0
+	}
+	return s.Request.count() + s.Response.count()
+}
+
+// pos returns where something of s is written.
+func (s *FieldsSpec) pos() conf.Pos {
+	if len(s.Set) > 0 {
+		return s.Set[0].Pos
+	}
+	return s.Remove.Pos
 }
 
 func checkTwice(written map[string]conf.Pos, name string, at conf.Pos, r *conf.Report) {
@@ -164,6 +190,10 @@ func isToken(name string) bool {
 }
 
 func checkPassHeaders(names conf.List[string], r *conf.Report) {
+	if n := len(names.Items); n > fieldRulesMax {
+		r.Fault(names.Pos, "", "pass_headers names %d fields; expected at most %d", n, fieldRulesMax)
+		return
+	}
 	for _, item := range names.Items {
 		lowered := strings.ToLower(item.V)
 		switch {
@@ -175,6 +205,24 @@ func checkPassHeaders(names conf.List[string], r *conf.Report) {
 			r.Warn(item.Pos, "remove it", "field %q is passed anyway; pass_headers keeps fields that are dropped otherwise", item.V)
 		}
 	}
+}
+
+// compileHeaders compiles merged rules once, wherever they are merged to.
+func (b *builder) compileHeaders(s *HeadersSpec) *HeaderRules {
+	if done, ok := b.rules[s]; ok || s == nil {
+		return done
+	}
+	for _, fields := range []*FieldsSpec{s.Request, s.Response} {
+		if n := fields.count(); n > fieldRulesMax && !b.overfull {
+			b.overfull = true
+			b.report.Fault(fields.pos(), "", "%d fields are set or removed, those of wider levels included; expected at most %d", n, fieldRulesMax)
+		}
+	}
+	if b.overfull {
+		return nil
+	}
+	b.rules[s] = s.compile()
+	return b.rules[s]
 }
 
 // compile turns merged rules into lists; nil where nothing is changed.

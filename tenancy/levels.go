@@ -13,13 +13,24 @@ func (b *builder) access(spec *AccessSpec) *ipallow.Access {
 	}
 	a := ipallow.CompileAccess(&spec.AccessSpec, b.sets, b.report)
 	b.accesses[spec] = a
-	if _, public := a.Public(); public && !b.w.noPublic.IsZero() {
-		b.report.Fault(spec.Public.Pos, "write allow in its place", "access is public; the main file forbids that at %s", b.w.noPublic)
-	}
+	b.checkPublic(a, spec)
 	for _, l := range b.w.in.Listeners {
 		b.checkTrust(a, l)
 	}
 	return a
+}
+
+// checkPublic holds a level to require.public. A list of all the world is public
+// by another name.
+func (b *builder) checkPublic(a *ipallow.Access, spec *AccessSpec) {
+	if b.w.noPublic.IsZero() || !a.Everybody() {
+		return
+	}
+	if _, public := a.Public(); public {
+		b.report.Fault(spec.Public.Pos, "write allow in its place", "access is public; the main file forbids that at %s", b.w.noPublic)
+		return
+	}
+	b.report.Fault(spec.Allow.Pos, "", "allow covers most addresses there are, which is as good as public; the main file forbids that at %s", b.w.noPublic)
 }
 
 // checkTrust refuses a client that could say who other clients are.
@@ -55,10 +66,10 @@ func (b *builder) checkHandshake(levels []level) {
 // have changed.
 func (b *builder) checkNarrower(outer, inner *ipallow.Access) {
 	if b.leniency >= unchanged {
-		ipallow.WarnNarrower(outer, inner, b.report)
+		b.nesting.Warn(outer, inner, b.report)
 		return
 	}
-	ipallow.CheckNarrower(outer, inner, b.report)
+	b.nesting.Check(outer, inner, b.report)
 }
 
 // inherit returns how a level refuses: as it says, or else as the wider one.

@@ -47,6 +47,13 @@ func checkExchange(s *ExchangeSpec, r *conf.Report) {
 	checkPassHeaders(s.PassHeaders, r)
 }
 
+// fits reports whether s has no more of anything than is taken. What has more
+// was refused by checkExchange; to merge it into each route of each host would
+// hold up everybody's reload.
+func (s *ExchangeSpec) fits() bool {
+	return s.Headers.count() <= 2*fieldRulesMax && len(s.PassHeaders.Items) <= fieldRulesMax
+}
+
 // checkRouteTimeouts refuses what is decided before a route is known.
 func checkRouteTimeouts(s *TimeoutsSpec, r *conf.Report) {
 	if s == nil {

@@ -18,6 +18,10 @@ const routesMost = 1000
 // file cannot hold up everybody's reload.
 const allRoutesMost = 20_000
 
+// levelsMost bounds the routes with access of their own that one path may lie
+// below. A request asks each of them; applications nest two or three.
+const levelsMost = 16
+
 // routeDraft is a route on its way from what tenant and host write.
 type routeDraft struct {
 	prefix   string // as written first
@@ -33,8 +37,7 @@ type routeDraft struct {
 // compileSite compiles what hosts that are written alike have in common.
 func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	settings := b.settings
-	checkSettings(&spec.SettingsSpec, b.report)
-	b.w.decoder.Merge(&settings, &spec.SettingsSpec)
+	b.lay(&spec.SettingsSpec, &settings)
 	s := &site{
 		levels:   b.hostLevels(t, spec),
 		paths:    settings.pathRules(),
@@ -43,6 +46,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	}
 	b.compileHSTS(s, settings.TLS.HSTS)
 	if len(t.routes) > allRoutesMost {
+		b.overfull = true
 		b.report.Fault(b.v.spec.Pos, "write what hosts have in common once, on the tenant",
 			"the tenant has more than %d routes, those of all hosts taken together", allRoutesMost)
 		return s
@@ -52,6 +56,9 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		backends = spec.Backends
 	}
 	drafts := b.draftRoutes(&settings, backends, spec)
+	if b.overfull {
+		return s
+	}
 	b.protect(s, t, drafts, &settings)
 	for _, d := range drafts {
 		s.routes = append(s.routes, b.compileRoute(t, d))
@@ -83,6 +90,10 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 		byMatch[""] = &routeDraft{prefix: "/", pos: backends.Pos, exchange: settings.ExchangeSpec, backends: backends}
 	}
 	for _, routes := range []conf.Map[RouteSpec]{b.v.spec.Routes, host.Routes} {
+		if len(routes) > routesMost {
+			b.tooManyRoutes(routes[routesMost].Pos, len(routes), host)
+			return nil
+		}
 		level := make(map[string]conf.Pos, len(routes))
 		for i := range routes {
 			e := &routes[i]
@@ -112,7 +123,7 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 		return cmp.Or(cmp.Compare(len(c.folded), len(a.folded)), cmp.Compare(a.match, c.match))
 	})
 	if len(drafts) > routesMost {
-		b.report.Fault(drafts[0].pos, "", "host %q has %d routes; expected at most %d", host.Host.V, len(drafts), routesMost)
+		b.tooManyRoutes(drafts[0].pos, len(drafts), host)
 		return nil
 	}
 	if len(drafts) == 0 {
@@ -121,10 +132,19 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 	return drafts
 }
 
+func (b *builder) tooManyRoutes(at conf.Pos, n int, host *HostSpec) {
+	b.overfull = true
+	b.report.Fault(at, "", "host %q has %d routes; expected at most %d", host.Host.V, n, routesMost)
+}
+
 // mergeRoute lays what one place says over what wider ones said.
 func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
 	checkExchange(&spec.ExchangeSpec, b.report)
 	checkRouteTimeouts(spec.Timeouts, b.report)
+	if !spec.fits() {
+		b.overfull = true
+		return
+	}
 	b.w.decoder.Merge(&d.exchange, &spec.ExchangeSpec)
 	if spec.Backends.Set() {
 		d.backends = spec.Backends
@@ -228,7 +248,7 @@ func (b *builder) compileRoute(t *Tenant, d *routeDraft) *Route {
 		fold:     len(d.own) > 0,
 		timeouts: d.exchange.Timeouts.compile(),
 		buffer:   d.exchange.requestBuffer(),
-		headers:  d.exchange.Headers.compile(),
+		headers:  b.compileHeaders(d.exchange.Headers),
 		pass:     d.exchange.passHeaders(),
 		index:    len(t.routes),
 		pos:      d.pos,
@@ -237,15 +257,11 @@ func (b *builder) compileRoute(t *Tenant, d *routeDraft) *Route {
 		r.match = d.folded
 	}
 	if d.backends.Set() {
-		r.backends = b.compileBackends(d.backends)
+		list := b.compileBackends(d.backends)
+		r.backends, r.poolKey = list.backends, list.key
 	} else {
 		b.report.Fault(d.pos, "add backends: [URL]", "route %q has no backends, and neither has its tenant", d.prefix)
 	}
-	keys := make([]string, len(r.backends))
-	for i, backend := range r.backends {
-		keys[i] = backend.Key()
-	}
-	r.poolKey = strings.Join(keys, "\n")
 	t.routes = append(t.routes, r)
 	return r
 }
@@ -260,6 +276,11 @@ func (b *builder) nest(s *site, t *Tenant, drafts []*routeDraft) {
 			if contains(outer.folded, drafts[i].folded) {
 				r.levels = append(r.levels, outer.own...)
 			}
+		}
+		if len(r.levels) > levelsMost {
+			b.overfull = true
+			b.report.Fault(r.pos, "", "%d routes with access of their own contain the paths of %q; expected at most %d", len(r.levels), r.prefix, levelsMost)
+			return
 		}
 		for k := len(r.levels) - len(drafts[i].own); k < len(r.levels); k++ {
 			for _, wider := range slices.Concat(outermost, r.levels[:k]) {

@@ -96,7 +96,7 @@ func (v *version) readNames() {
 		first[name] = at.Pos
 		v.hosts = append(v.hosts, hostClaim{name, at.Pos, spec})
 	}
-	if v.spec.Hosts.Set() && len(v.spec.Hosts.Items) == 0 {
+	if v.spec.Hosts.Empty() {
 		v.report.Fault(v.spec.Hosts.Pos, "", "the tenant has no host; expected at least one name")
 	}
 	v.readLends(first)

@@ -39,13 +39,19 @@ func newWorld(in *Input, r *conf.Report) *world {
 	}
 	if in.Main.Defaults != nil {
 		checkShared(in.Main.Defaults, "defaults", r)
-		w.decoder.Merge(&w.builtin, in.Main.Defaults)
+		if in.Main.Defaults.fits() {
+			w.decoder.Merge(&w.builtin, in.Main.Defaults)
+		}
 	}
 	w.groups = make(map[string]*SettingsSpec, len(in.Main.Groups))
 	for i := range in.Main.Groups {
 		group := &in.Main.Groups[i]
 		checkShared(&group.V, "groups", r)
-		w.groups[group.Key] = &group.V
+		if group.V.fits() {
+			w.groups[group.Key] = &group.V
+		} else {
+			w.groups[group.Key] = new(SettingsSpec)
+		}
 	}
 	w.block = in.Sets.Compile(in.Main.Block, r)
 	w.dialling = dialRules{listeners: slices.Clone(in.Listeners), machine: in.MachineAddrs}
@@ -77,22 +83,32 @@ func (w *world) readRequire(r *conf.Report) {
 	if require == nil {
 		return
 	}
-	if require.BackendNetworks.Set() {
-		w.dialling.networks = []netip.Prefix{}
-	}
-	for _, item := range require.BackendNetworks.Items {
-		p, err := ipallow.ParsePrefix(item.V)
-		if err != nil {
-			r.Fault(item.Pos, "", "%v", err)
-			continue
-		}
-		w.dialling.networks = append(w.dialling.networks, p)
-	}
+	w.readNetworks(require.BackendNetworks, r)
 	if require.BackendTLS.V {
 		w.httpsOnly = require.BackendTLS.Pos
 	}
 	if require.Public.V == "forbidden" {
 		w.noPublic = require.Public.Pos
+	}
+}
+
+// readNetworks reads backend_networks. A list with a fault refuses the main file;
+// no backend is to be blamed for it.
+func (w *world) readNetworks(list conf.List[string], r *conf.Report) {
+	faults := r.Faults()
+	if list.Empty() {
+		r.Fault(list.Pos, "", "backend_networks names no network; expected at least one")
+	}
+	var networks []netip.Prefix
+	for _, item := range list.Items {
+		p, err := ipallow.ParsePrefix(item.V)
+		if err != nil {
+			r.Fault(item.Pos, "", "%v", err)
+		}
+		networks = append(networks, p)
+	}
+	if r.Faults() == faults {
+		w.dialling.networks = networks
 	}
 }
 

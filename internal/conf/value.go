@@ -26,6 +26,10 @@ type List[T any] struct {
 // Set reports whether the list is written in a file; it may be empty.
 func (l List[T]) Set() bool { return !l.Pos.IsZero() }
 
+// Empty reports whether the list is written and has no items. One with a fault,
+// which has none either, is not empty.
+func (l List[T]) Empty() bool { return l.Items != nil && len(l.Items) == 0 }
+
 // Values returns the items without their positions.
 func (l List[T]) Values() []T { return values(l.Items) }
 
@@ -37,6 +41,9 @@ type OneOrMany[T any] struct {
 
 // Set reports whether an item or a list is written in a file.
 func (l OneOrMany[T]) Set() bool { return !l.Pos.IsZero() }
+
+// Empty reports whether a list is written that has no items.
+func (l OneOrMany[T]) Empty() bool { return l.Items != nil && len(l.Items) == 0 }
 
 // Values returns the items without their positions.
 func (l OneOrMany[T]) Values() []T { return values(l.Items) }

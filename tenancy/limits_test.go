@@ -1,0 +1,90 @@
+package tenancy_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/tenancy"
+)
+
+// TestOneFileIsCheap holds what one tenant's file can cost everybody's reload
+// to a time that nobody notices: everything that is written once and counts for
+// each route of each host is bounded.
+func TestOneFileIsCheap(t *testing.T) {
+	const (
+		access   = "access: {public: shop}\n"
+		backends = "backends: [\"http://10.4.1.10\"]\n"
+	)
+	hosts := "hosts:\n" + many(50, "- {host: h%d.example, request_buffer: 1KiB}\n")
+	routes := func(n int, what string) string { return "routes:\n" + many(n, "  /r%d/: "+what+"\n") }
+	for _, test := range []struct{ name, text, want string }{
+		{
+			"headers", access + backends + hosts + "headers: {request: {set: {" + many(5000, "x-a%d: b, ") + "}}}\n" + routes(100, "{headers: {request: {set: {x: y}}}}"),
+			"5000 fields of the request are set or removed; expected at most 64",
+		},
+		{
+			"headers of all levels", access + backends + hosts + "headers: {request: {set: {" + many(64, "x-a%d: b, ") + "}}}\n" + routes(900, "{headers: {request: {set: {x: y}}}}"),
+			"65 fields are set or removed, those of wider levels included; expected at most 64",
+		},
+		{
+			"headers of routes", access + backends + hosts + routes(100, "{headers: {request: {set: {"+many(1000, "x-a%d: b, ")+"}}}}"),
+			"1000 fields of the request are set or removed; expected at most 64",
+		},
+		{
+			"pass_headers", access + backends + hosts + "pass_headers: [" + many(5000, "a_%d, ") + "]\n" + routes(900, "{}"),
+			"pass_headers names 5000 fields; expected at most 64",
+		},
+		{
+			"backends", access + hosts + "backends: [" + many(5000, "\"http://10.1.1.1:%d\", ") + "]\n" + routes(900, "{}"),
+			"backends names 5000; expected at most 256 in a list, and 10000 in all lists of a tenant",
+		},
+		{
+			"routes", access + backends + hosts + routes(20_000, "{}"),
+			`host "h0.example" has 20000 routes; expected at most 1000`,
+		},
+		{
+			"routes of all hosts", access + backends + hosts + routes(900, "{}"),
+			"the tenant has more than 20000 routes, those of all hosts taken together",
+		},
+		{
+			"nested routes", access + backends + hosts + "routes:\n" + nested(120, "{access: {allow: ["+many(200, "10.0.%d.1, ")+"]}}"),
+			"120 routes with access of their own contain the paths of",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			start := time.Now()
+			_, result := tenancy.Compile(compileInput(tenancy.TenantFile{ID: "acme", Path: "acme.yaml", Text: []byte(test.text)}))
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("it takes %s", took)
+			}
+			for _, f := range result.Report.Findings() {
+				if strings.HasPrefix(f.Text, test.want) && f.Pos.Line > 0 {
+					return
+				}
+			}
+			t.Errorf("want %s among %d findings", test.want, len(result.Report.Findings()))
+		})
+	}
+}
+
+// many writes lines that differ by a number.
+func many(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.ReplaceAll(format, "%d", fmt.Sprint(i)))
+	}
+	return b.String()
+}
+
+// nested writes routes that lie below each other.
+func nested(n int, what string) string {
+	var b strings.Builder
+	prefix := ""
+	for range n {
+		prefix += "/a"
+		fmt.Fprintf(&b, "  %s: %s\n", prefix, what)
+	}
+	return b.String()
+}
