@@ -43,7 +43,9 @@ func (c *compilation) assemble() {
 	}
 	for _, e := range c.entries {
 		for _, h := range e.claims() {
-			t.addClaim(e.id, h)
+			if !c.overruled(t, e, h) {
+				t.addClaim(e.id, h)
+			}
 		}
 	}
 	slices.Sort(untils)
@@ -61,6 +63,29 @@ func (t *Table) addTenant(tenant *Tenant) {
 			t.exact[h.name] = h
 		}
 	}
+}
+
+// overruled reports whether a host that e claims and does not serve belongs to
+// the wildcard around it all the same: to e's own, which e serves as before, or
+// to one whose owner runs it, does not lend the name, and never had e inside.
+// Otherwise whoever names hosts in a broken file could take them from others.
+func (c *compilation) overruled(t *Table, e *entry, h hostClaim) bool {
+	_, parent, _ := strings.Cut(h.name, ".")
+	wild := t.wildcards[parent]
+	if wild == nil || h.name[0] == '*' {
+		return false
+	}
+	if wild.tenant.id == e.id {
+		return true
+	}
+	owner := c.entryOf(wild.tenant.id)
+	return !owner.lends(h.name) && c.hostRank(e, h.name) < c.hostRank(owner, wild.name)
+}
+
+// entryOf returns the entry of a tenant that is served.
+func (c *compilation) entryOf(id string) *entry {
+	i, _ := slices.BinarySearchFunc(c.entries, id, func(e *entry, id string) int { return strings.Compare(e.id, id) })
+	return c.entries[i]
 }
 
 // addClaim keeps a host that is not served from falling to a wildcard.

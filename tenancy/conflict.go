@@ -33,10 +33,27 @@ func (c *compilation) hostRank(e *entry, name string) rank {
 
 // backendRank ranks an entry's use of a backend.
 func (c *compilation) backendRank(e *entry, address string) rank {
-	e.lookForFormer(c.w)
-	held := e.old != nil && e.old.running.build != nil &&
-		slices.ContainsFunc(e.old.running.build.uses, func(u backendUse) bool { return u.address == address })
+	held := slices.ContainsFunc(e.formerUses(c.w), func(u backendUse) bool { return u.address == address })
 	return e.rank(held)
+}
+
+// formerUses returns the backends of what ran before or, at a start, of the last
+// good text.
+func (e *entry) formerUses(w *world) []backendUse {
+	e.lookForFormer(w)
+	switch v := e.former.version; {
+	case v == nil:
+		return nil
+	case e.old != nil && e.old.running.build != nil:
+		return e.old.running.build.uses
+	case v == e.fresh.version:
+		return e.fresh.build.uses
+	case e.former.build != nil:
+		return e.former.build.uses
+	case e.uses == nil:
+		e.uses = w.buildVersion(v, nil, lenient, nil).uses
+	}
+	return e.uses
 }
 
 func (e *entry) rank(held bool) rank {

@@ -59,9 +59,10 @@ type entry struct {
 	was    *Tenant                 // that Previous serves; nil if it does not
 
 	fresh  attempt
-	former attempt // what ran before, or the last good text; empty if there is none
-	asked  bool    // former was looked for
-	chosen attempt // what is to be served; empty if nothing can be
+	former attempt      // what ran before, or the last good text; empty if there is none
+	asked  bool         // former was looked for
+	uses   []backendUse // of former, if it had to be compiled to know them
+	chosen attempt      // what is to be served; empty if nothing can be
 
 	trouble conf.Report  // why fresh is not chosen, beyond what its own build says
 	judged  *conf.Report // what the cases of chosen came to
