@@ -22,6 +22,15 @@
 // answer, whatever protocol carries it; it keeps to the verdict and the running
 // half of its tenant that it was judged by.
 //
+// # The other plane
+//
+// With [StandardPlane], net/http's server reads and writes HTTP/1.1 in place of
+// http1Client (standard.go). Before that and behind it everything is the same:
+// accept to settle, the watch of the connection, and the exchange. What the
+// library has understood of a head is written down in one plain form and judged
+// by our own parser (standardhead.go); what it refuses by itself is answered,
+// counted and logged in our words (standardconn.go).
+//
 // # Time
 //
 // Nothing sets a timer or a deadline for each request: each connection and each

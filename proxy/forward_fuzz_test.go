@@ -20,7 +20,12 @@ import (
 // requests that another parser takes, and each must say who asked as we know
 // it: nothing that a client sends may pass for more than one request, or for
 // our own words.
-func FuzzForward(f *testing.F) {
+func FuzzForward(f *testing.F) { fuzzForward(f, OwnPlane) }
+
+// FuzzForwardStandard asks the same of the other data plane.
+func FuzzForwardStandard(f *testing.F) { fuzzForward(f, StandardPlane) }
+
+func fuzzForward(f *testing.F, plane DataPlane) {
 	scripts, err := filepath.Glob("testdata/exchange/*.txtar")
 	if err != nil {
 		f.Fatal(err)
@@ -41,7 +46,7 @@ func FuzzForward(f *testing.F) {
 		if err := judgeForwarded(c); err != nil {
 			faults <- err
 		}
-	})), setup{})
+	})), setup{plane: plane})
 	f.Fuzz(func(t *testing.T, input []byte) {
 		c := g.dial(t)
 		defer c.Close()

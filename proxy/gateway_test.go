@@ -36,6 +36,7 @@ type gateway struct {
 type setup struct {
 	rules *tenancy.Listener // nil where clients connect directly
 	files fstest.MapFS      // beside the tenant's file
+	plane DataPlane
 }
 
 // startGateway compiles the text of the tenant's file and serves it.
@@ -50,6 +51,8 @@ func startGateway(t testing.TB, tenant string, with setup) *gateway {
 	g := &gateway{Server: New(Options{
 		Log:     slog.New(slog.NewTextHandler(events, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: metrics.New(ReasonNames()...),
+
+		DataPlane: max(with.plane, planeOf(t)),
 	})}
 	index, roots := testCertificates(t)
 	g.roots = roots

@@ -27,6 +27,15 @@ const (
 	ClientMasked                  // the network only: /24 of IPv4, /48 of IPv6
 )
 
+// DataPlane says what reads and writes HTTP/1.1 over TLS.
+type DataPlane uint8
+
+// The data planes.
+const (
+	OwnPlane      DataPlane = iota // the parser and loop of this module
+	StandardPlane                  // net/http's server
+)
+
 // Options are what a Server is built from besides its tables. The zero value
 // logs and counts nothing.
 type Options struct {
@@ -40,6 +49,8 @@ type Options struct {
 	AccessLog io.Writer
 	LogQuery  LogQuery
 	LogClient LogClient
+	// DataPlane serves the connections of HTTP/1.1 clients.
+	DataPlane DataPlane
 	// Drain is how long the connections of a tenant that has left the table may
 	// finish what they began.
 	Drain time.Duration

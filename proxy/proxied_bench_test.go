@@ -54,8 +54,13 @@ const browserRequest = "GET /index.html?q=1 HTTP/1.1\r\nHost: a.example\r\n" +
 
 // BenchmarkProxiedRequest is one request with a 1 KiB answer over a TLS
 // connection that stays open: client, gateway and backend together.
-func BenchmarkProxiedRequest(b *testing.B) {
-	g := startGateway(b, "hosts: [a.example]\naccess: {public: bench}\nbackends: [\"http://"+echoBackend(b, 1024)+"\"]\n", setup{})
+func BenchmarkProxiedRequest(b *testing.B) { benchmarkProxied(b, OwnPlane) }
+
+// BenchmarkProxiedRequestStandard is the same on the other data plane.
+func BenchmarkProxiedRequestStandard(b *testing.B) { benchmarkProxied(b, StandardPlane) }
+
+func benchmarkProxied(b *testing.B, plane DataPlane) {
+	g := startGateway(b, "hosts: [a.example]\naccess: {public: bench}\nbackends: [\"http://"+echoBackend(b, 1024)+"\"]\n", setup{plane: plane})
 	c := g.dial(b)
 	request := []byte(browserRequest)
 	size := exchangeOnce(b, c, request)

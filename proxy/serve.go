@@ -37,6 +37,8 @@ func (s *Server) serve(c *conn) {
 		_ = c.Close()
 	case t.ConnectionState().NegotiatedProtocol == nextProtoHTTP2:
 		go s.serveOver(c, t, s.http2.serve)
+	case s.standard != nil:
+		s.standard.serve(c, t)
 	default:
 		go s.serveOver(c, t, s.serveHTTP1)
 	}

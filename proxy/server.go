@@ -37,6 +37,7 @@ type Server struct {
 	refusals     refusalLog
 	access       *accessLog
 	http2        *http2Servers
+	standard     *standardServer // serves HTTP/1.1 unless nil
 	buffers      buffers
 
 	applying  sync.Mutex   // held while open connections are judged again
@@ -68,6 +69,9 @@ func New(o Options) *Server {
 	})
 	s.greeting = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: s.configFor}
 	s.http2 = newHTTP2Servers(s)
+	if o.DataPlane == StandardPlane {
+		s.standard = newStandardServer(s)
+	}
 	s.lifetime.init()
 	return s
 }

@@ -194,6 +194,15 @@ func (w *watch) detach() (untouched bool) {
 	return w.backendAt.Swap(0) != lapsed
 }
 
+// retarget makes the watch act on something that lies above its connection.
+func (w *watch) retarget(t watched) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.target != nil {
+		w.target = t
+	}
+}
+
 // wakeBackend ends what goes on on the backend connection. The caller holds mu.
 func (w *watch) wakeBackend() {
 	w.backendAt.Store(lapsed)

@@ -75,6 +75,11 @@ backends: ["{backend}"]
 // newWorld opens the sockets and serves the tenants.
 func newWorld(t testing.TB, tenants map[string]string) *world {
 	t.Helper()
+	return newWorldOn(t, tenants, planeOf(t))
+}
+
+func newWorldOn(t testing.TB, tenants map[string]string, plane DataPlane) *world {
+	t.Helper()
 	w := &world{
 		t: t, metrics: metrics.New(ReasonNames()...), log: &lines{}, events: &lines{},
 		sockets: make(map[string]net.Listener), tenants: maps.Clone(tenants),
@@ -85,6 +90,7 @@ func newWorld(t testing.TB, tenants map[string]string) *world {
 		Metrics:   w.metrics,
 		AccessLog: w.log,
 		Drain:     2 * time.Second,
+		DataPlane: plane,
 	})
 	for _, name := range []string{"plain", "direct", "proxied", "forwarded"} {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")
