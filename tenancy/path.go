@@ -17,6 +17,8 @@ type pathRules struct {
 // what is judged here might not be what a backend serves.
 const (
 	pathControl      = "it has a blank or a control byte"
+	pathControlCode  = "it has an escaped control byte on a host with protected routes"
+	pathNotUTF8      = "it has a byte that is no UTF-8 on a host with protected routes"
 	pathFragment     = `it has "#"`
 	pathPercent      = "a % is not followed by two hexadecimal digits"
 	pathNUL          = "it has %00"
@@ -61,6 +63,10 @@ func (p pathRules) ambiguity(path []byte) string {
 		if why := p.judge(c, before, path[i:]); why != "" {
 			return why
 		}
+		if c.value >= utf8.RuneSelf && !c.escaped {
+			_, c.width = utf8.DecodeRune(path[i:])
+			c.value = path[i+c.width-1]
+		}
 		i += c.width
 		if c.value == '/' || c.value == '\\' {
 			if seg.dotted() {
@@ -89,6 +95,13 @@ func (p pathRules) judge(c, before octet, rest []byte) string {
 		return pathControl
 	case !c.escaped && c.value == '#':
 		return pathFragment
+	case overlong(before.value, c.value):
+		return pathOverlong
+	}
+	if p.protected {
+		if why := strictly(c, rest); why != "" {
+			return why
+		}
 	}
 	switch c.value {
 	case '/':
@@ -102,19 +115,65 @@ func (p pathRules) judge(c, before octet, rest []byte) string {
 		if !p.backslash {
 			return pathBackslash
 		}
-	case ';':
-		if p.protected {
-			return pathParameter
-		}
-	case '%':
-		if p.protected && len(rest) >= 5 && isHex(rest[3]) && isHex(rest[4]) {
-			return pathDoubleEscape
-		}
-	}
-	if (before.value == 0xc0 || before.value == 0xc1) && c.value&0xc0 == 0x80 {
-		return pathOverlong // RFC 3629 section 3
 	}
 	return ""
+}
+
+// strictly says why the octet c, with which rest begins, makes a path ambiguous
+// where some routes are protected: there it must not be possible to write
+// another path that a backend reads as theirs.
+func strictly(c octet, rest []byte) string {
+	switch {
+	case c.value == ';':
+		return pathParameter
+	case c.value == '%' && escapesAgain(rest[c.width:]):
+		return pathDoubleEscape
+	case c.value < ' ' || c.value == 0x7f:
+		return pathControlCode
+	case c.value >= utf8.RuneSelf && !c.escaped:
+		// Read as Latin-1, 0x85 and 0xa0 are blanks, which some programs trim.
+		if char, size := utf8.DecodeRune(rest); char == utf8.RuneError && size == 1 {
+			return pathNotUTF8
+		}
+	}
+	return ""
+}
+
+// escapesAgain reports whether what follows an escaped "%" makes an escape of
+// it, once it is undone itself: two hexadecimal digits, escaped or not.
+func escapesAgain(rest []byte) bool {
+	for range 2 {
+		if len(rest) == 0 {
+			return false
+		}
+		c := octetAt(rest)
+		if !isHex(c.value) {
+			return false
+		}
+		rest = rest[c.width:]
+	}
+	return true
+}
+
+// overlong reports whether two octets begin an ASCII character that is written
+// in more bytes than it takes, or anything else that is (RFC 3629 section 3).
+func overlong(first, second byte) bool {
+	if second&0xc0 != 0x80 {
+		return false
+	}
+	switch first {
+	case 0xc0, 0xc1:
+		return true
+	case 0xe0:
+		return second < 0xa0
+	case 0xf0:
+		return second < 0x90
+	case 0xf8:
+		return second < 0x88
+	case 0xfc:
+		return second < 0x84
+	}
+	return false
 }
 
 // octet is one byte of a path after its escape is undone.
@@ -241,14 +300,25 @@ func appendFolded(out, path []byte) ([]byte, int) {
 	if char == utf8.RuneError {
 		return append(out, raw[0]), ends[0]
 	}
-	smallest := char
-	for next := unicode.SimpleFold(char); next != char; next = unicode.SimpleFold(next) {
-		smallest = min(smallest, next)
-	}
+	smallest := smallestCase(char)
 	if smallest < utf8.RuneSelf {
 		return append(out, lower(byte(smallest))), ends[size-1]
 	}
 	return utf8.AppendRune(out, smallest), ends[size-1]
+}
+
+// smallestCase returns the smallest of the characters that differ from char in
+// case only. The dotted and the dotless i of Turkish are among them, because to
+// some programs their other case is the i of ASCII.
+func smallestCase(char rune) rune {
+	if char == 'İ' || char == 'ı' {
+		return 'I'
+	}
+	smallest := char
+	for next := unicode.SimpleFold(char); next != char; next = unicode.SimpleFold(next) {
+		smallest = min(smallest, next)
+	}
+	return smallest
 }
 
 func lower(c byte) byte {

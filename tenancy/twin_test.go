@@ -2,8 +2,10 @@ package tenancy_test
 
 import (
 	"net/netip"
+	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // twin is the slow and obvious reading of a small table: what a Table must
@@ -116,15 +118,20 @@ func (h *twinHost) ambiguous(path string, protected bool) bool {
 		protected && strings.Contains(undone, ";"):
 		return true
 	}
-	for i := 0; protected && i+4 < len(lower); i++ {
-		if lower[i:i+3] == "%25" && strings.Contains("0123456789abcdef", lower[i+3:i+4]) && strings.Contains("0123456789abcdef", lower[i+4:i+5]) {
+	const digits = "0123456789abcdefABCDEF"
+	for i := 0; protected && i+2 < len(undone); i++ {
+		if undone[i] == '%' && strings.IndexByte(digits, undone[i+1]) >= 0 && strings.IndexByte(digits, undone[i+2]) >= 0 {
 			return true
 		}
 	}
-	for i := 0; i+1 < len(undone); i++ {
-		if (undone[i] == 0xc0 || undone[i] == 0xc1) && undone[i+1] >= 0x80 && undone[i+1] < 0xc0 {
-			return true
-		}
+	if protected && strings.ContainsFunc(undone, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return true
+	}
+	if raw := regexp.MustCompile("%[0-9a-fA-F]{2}").ReplaceAllString(path, "/"); protected && !utf8.ValidString(raw) {
+		return true
+	}
+	if overlongForms.MatchString(latin1(undone)) {
+		return true
 	}
 	for _, segment := range strings.FieldsFunc(undone, func(c rune) bool { return c == '/' || c == '\\' }) {
 		segment, _, _ = strings.Cut(segment, ";")
@@ -133,6 +140,19 @@ func (h *twinHost) ambiguous(path string, protected bool) bool {
 		}
 	}
 	return false
+}
+
+// overlongForms are how the encodings of two bytes to six begin that are longer
+// than they need be.
+var overlongForms = regexp.MustCompile(`[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f]|\xf8[\x80-\x87]|\xfc[\x80-\x83]`)
+
+// latin1 makes a character of each byte.
+func latin1(s string) string {
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
 }
 
 // undo undoes all escapes; false if one is malformed.
@@ -173,6 +193,9 @@ func canonical(path string) string {
 // fold makes letters that differ in case only the same.
 func fold(s string) string {
 	return strings.Map(func(c rune) rune {
+		if c == 'İ' || c == 'ı' {
+			return 'i'
+		}
 		smallest := c
 		for next := unicode.SimpleFold(c); next != c; next = unicode.SimpleFold(next) {
 			smallest = min(smallest, next)
