@@ -19,6 +19,7 @@ type Config struct {
 	TLS      tlsconfig.Spec  `conf:"tls" doc:"what is presented and demanded in handshakes, for every host that says nothing else"`
 	State    conf.At[string] `conf:"state" default:"/var/lib/gatehouse" doc:"folder of what outlives the process: internal CA, session ticket keys, last good tenant files; one process uses it at a time" example:"/var/lib/gatehouse"`
 	Seal     *conf.Secret    `conf:"seal" doc:"key that seals what lies in the state folder: 32 bytes, raw, hex or base64; absent: one is made beside the state, and status says that keys are not protected" example:"{credential: gatehouse-seal}"`
+	Plane    conf.At[string] `conf:"data_plane" default:"own" enum:"own|standard" doc:"what speaks HTTP/1.1 over TLS with clients: gatehouse's own code, or Go's net/http as a safety net (docs/security.md says what differs)" example:"standard"`
 	Log      proxy.LogSpec   `conf:"log" doc:"the access log"`
 	Shutdown ShutdownSpec    `conf:"shutdown" doc:"how the process goes down"`
 
@@ -103,5 +104,13 @@ func (c *Config) doors() []string {
 
 // state returns the folder of what outlives the process.
 func (c *Config) state(base string) string { return within(base, c.State.Or(defaultState)) }
+
+// plane returns what speaks HTTP/1.1 with clients.
+func (c *Config) plane() proxy.DataPlane {
+	if c.Plane.V == "standard" {
+		return proxy.StandardPlane
+	}
+	return proxy.OwnPlane
+}
 
 func (c *Config) drain() time.Duration { return time.Duration(c.Shutdown.Drain.Or(defaultDrain)) }

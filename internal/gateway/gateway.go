@@ -197,6 +197,7 @@ func (g *gateway) furnish(parts *sync.WaitGroup) {
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
+		DataPlane: g.started.plane(),
 	})
 	g.presenter = &presenter{log: g.log, publish: g.server.SetCertificates}
 	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: parts}

@@ -13,11 +13,12 @@ import (
 // texts are for comparison alone.
 func (l *loader) startKeys(c *Config, listeners []*tenancy.Listener) map[string]string {
 	return map[string]string{
-		"listen":   strings.Join(addresses(c, listeners), "\n"),
-		"state":    c.state(l.base()),
-		"seal":     place(c.Seal),
-		"log":      strings.Join([]string{c.Log.Access.Or("stdout"), c.Log.Query.V, c.Log.Client.V}, "\n"),
-		"shutdown": fmt.Sprint(c.Shutdown.Announce.V, c.drain()),
+		"listen":     strings.Join(addresses(c, listeners), "\n"),
+		"state":      c.state(l.base()),
+		"seal":       place(c.Seal),
+		"data_plane": fmt.Sprint(c.plane()),
+		"log":        strings.Join([]string{c.Log.Access.Or("stdout"), c.Log.Query.V, c.Log.Client.V}, "\n"),
+		"shutdown":   fmt.Sprint(c.Shutdown.Announce.V, c.drain()),
 	}
 }
 

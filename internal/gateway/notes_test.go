@@ -56,6 +56,8 @@ block: [198.51.100.1]
 		{"the seal", "seal.key", "seal2.key", []string{"seal"}},
 		{"no seal", "seal: {file: seal.key}\n", "", []string{"seal"}},
 		{"the log", "query: keys", "query: full", []string{"log"}},
+		{"the data plane", "version: 1", "version: 1\ndata_plane: standard", []string{"data_plane"}},
+		{"the data plane that is the default", "version: 1", "version: 1\ndata_plane: own", nil},
 		{"the end", "announce: 5s", "announce: 6s", []string{"shutdown"}},
 		{"much", "state: state\nseal: {file: seal.key}\nlog: {access: stdout, query: keys}", "state: b\nlog: {}", []string{"log", "seal", "state"}},
 	} {
