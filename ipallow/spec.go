@@ -136,6 +136,22 @@ func endOf(until conf.At[conf.Date]) int64 {
 	return max(1, until.V.Day().AddDate(0, 0, 1).Unix())
 }
 
+// Reusing returns sets that hold what s holds, of its own file, and share with
+// earlier what is written there just the same. Lists that were compiled at
+// different times then share it, too.
+func (s *Sets) Reusing(earlier *Sets) *Sets {
+	if s == nil || earlier == nil {
+		return s
+	}
+	byName := maps.Clone(s.byName)
+	for name, g := range byName {
+		if e := earlier.byName[name]; e != nil && e.digest == g.digest && slices.Equal(e.entries, g.entries) {
+			byName[name] = e
+		}
+	}
+	return &Sets{byName: byName, outer: s.outer}
+}
+
 // lookup finds a set by name, the nearest first.
 func (s *Sets) lookup(name string) *group {
 	for ; s != nil; s = s.outer {

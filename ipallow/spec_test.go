@@ -150,6 +150,28 @@ func TestSetsAreShared(t *testing.T) {
 	}
 }
 
+// TestSetsAreReused holds sets that are compiled again to the memory of the
+// first time, as long as they are written just the same.
+func TestSetsAreReused(t *testing.T) {
+	compile := func(text string) *Sets {
+		var f file
+		r := new(conf.Report)
+		conf.Decode("t.yaml", []byte(text), &f, r)
+		return CompileSets(f.Sets, nil, r)
+	}
+	first := compile("sets:\n  a: [192.0.2.1]\n  b: [192.0.2.2]\n  c: [{ip: 192.0.2.3, why: x}]\n  d: [192.0.2.4]")
+	second := compile("sets:\n  a: [192.0.2.1]\n  b: [192.0.2.9]\n  c: [{ip: 192.0.2.3, why: y}]\n\n  d: [192.0.2.4]")
+	reusing := second.Reusing(first)
+	for name, want := range map[string]*group{"a": first.lookup("a"), "b": second.lookup("b"), "c": second.lookup("c"), "d": second.lookup("d")} {
+		if reusing.lookup(name) != want {
+			t.Errorf("set %q is not the one that was expected", name)
+		}
+	}
+	if second.lookup("a") == first.lookup("a") || second.Reusing(nil) != second {
+		t.Error("Reusing changes what it is called on")
+	}
+}
+
 func TestFindings(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"nobody is fine", `access: {allow: []}`, ""},

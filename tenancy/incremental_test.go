@@ -3,6 +3,7 @@ package tenancy_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -92,4 +93,48 @@ func TestStepByStep(t *testing.T) {
 		}
 		table = next
 	}
+}
+
+// TestSharedSetsStayShared edits tenant after tenant and holds the table to the
+// memory of one copy of what they share.
+func TestSharedSetsStayShared(t *testing.T) {
+	const tenants, prefixes = 16, 3000
+	main := "include: [\"*.yaml\"]\nsets:\n  big:\n" + many(prefixes, "    - \"2001:db8:%d::/48\"\n")
+	size := make([]int, tenants)
+	compile := func(previous *tenancy.Table) *tenancy.Table {
+		var spec mainFile
+		var r conf.Report
+		conf.Decode("gatehouse.yaml", []byte(main), &spec, &r)
+		in := compileInput()
+		in.Main, in.MainText, in.Sets, in.Previous = &spec.MainSpec, []byte(main), ipallow.CompileSets(spec.Sets, nil, &r), previous
+		for i := range tenants {
+			text := fmt.Sprintf("hosts: [h%d.example]\naccess: {allow: [set:big]}\nbackends: [\"http://10.0.0.%d\"]\nrequest_buffer: %dKiB\n", i, i, size[i])
+			in.Files = append(in.Files, tenancy.TenantFile{ID: fmt.Sprintf("t%02d", i), Path: fmt.Sprintf("t%02d.yaml", i), Text: []byte(text)})
+		}
+		table, result := tenancy.Compile(in)
+		if result.Report.Faults()+r.Faults() > 0 {
+			t.Fatal(result.Report.Findings()[0])
+		}
+		return table
+	}
+	table := compile(nil)
+	before := heap()
+	for i := range tenants {
+		size[i]++
+		if i%2 == 1 {
+			main += "\n" // the main file changes as well, and not its sets
+		}
+		table = compile(table)
+	}
+	if grown := int64(heap()) - int64(before); grown > 2<<20 {
+		t.Errorf("%d edits made a table grow by %d KiB", tenants, grown>>10)
+	}
+	runtime.KeepAlive(table)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

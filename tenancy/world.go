@@ -28,11 +28,16 @@ type world struct {
 
 // newWorld reads the main file's part. Its faults are the main file's.
 func newWorld(in *Input, r *conf.Report) *world {
-	w := &world{in: in, sets: in.Sets, decoder: conf.NewDecoder()}
+	w := &world{in: in, decoder: conf.NewDecoder()}
 	if in.Previous != nil {
+		earlier := in.Previous.memory.input
 		w.decoder = in.Previous.memory.decoder
-		w.same = in.sameAs(in.Previous.memory.input)
+		w.same = in.sameAs(earlier)
+		// Tenants keep what they were compiled with. Without this, ten thousand that
+		// changed one by one would hold as many copies of a shared set.
+		in.Sets = in.Sets.Reusing(earlier.Sets)
 	}
+	w.sets = in.Sets
 	w.builtin.TLS = &tlsconfig.Spec{HSTS: in.TLS.HSTS}
 	if in.TLS.HSTS != nil && in.TLS.Internal {
 		r.Note(in.TLS.HSTS.Pos, "", "hosts that are served from the internal CA get no HSTS")
