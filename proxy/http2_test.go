@@ -170,6 +170,38 @@ func TestHTTP2Abort(t *testing.T) {
 	})
 }
 
+// TestHTTP2ResetDuringHints: a stream may be reset while its interim answer is
+// on the way. The library reads the header map then, and a map that is written
+// meanwhile would end the process; the race detector sees it.
+func TestHTTP2ResetDuringHints(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Link", "</style.css>; rel=preload")
+		for range 10 {
+			rw.WriteHeader(http.StatusEarlyHints)
+		}
+	})
+	f := w.frames("127.0.0.1", "a.example")
+	for i := range uint32(300) {
+		stream := 2*i + 1
+		f.get(stream, "/")
+		for { // until the first hint
+			frame, err := f.ReadFrame()
+			f.must(err)
+			if _, ok := frame.(*http2.MetaHeadersFrame); ok && frame.Header().StreamID == stream {
+				break
+			}
+		}
+		f.must(f.WriteRSTStream(stream, http2.ErrCodeCancel))
+	}
+	w.answerWith(nil)
+	f.get(1001, "/")
+	if got := f.answer(1001); got != "200 acme for 127.0.0.1" {
+		t.Errorf("the next stream gets %s", got)
+	}
+}
+
 // TestHTTP2CutAnswerLooksCut: an answer whose backend dies is reset, not ended.
 func TestHTTP2CutAnswerLooksCut(t *testing.T) {
 	t.Parallel()

@@ -110,6 +110,11 @@ func (st *stream) interim(status int, fields []http1.Field) error {
 	}
 	h := st.w.Header()
 	st.set(fields)
+	// With this field in it the library sends a copy of the map, without the
+	// field. Otherwise it would send the map itself, and still be reading it
+	// when WriteHeader returns because the stream was reset: a map that is
+	// written meanwhile ends the process.
+	h["Content-Length"] = []string{"0"}
 	st.w.WriteHeader(status)
 	clear(h)
 	return st.r.Context().Err()
