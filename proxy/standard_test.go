@@ -26,6 +26,7 @@ func planeOf(t testing.TB) DataPlane {
 // lines say why. Beside that, order and case of fields, and reason phrases, are
 // the library's.
 func TestStandardPlane(t *testing.T) {
+	t.Parallel()
 	t.Run("scripts", func(t *testing.T) {
 		files, err := filepath.Glob("testdata/exchange/*.txtar")
 		if err != nil || len(files) == 0 {
