@@ -176,6 +176,7 @@ func TestFindings(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"nobody is fine", `access: {allow: []}`, ""},
 		{"nothing", `access: {refuse_with: 403}`, `t.yaml:1:9: none of the keys "allow" and "public" is written; expected one
+    hint: write it like allow: [set:offices, 198.51.100.7]
 `},
 		{"public", `access: {public: "marketing site", except: [192.0.2.1]}`, ""},
 		{"public without reason", `access: {public: " "}`, `t.yaml:1:18: public is " "; expected the reason for which everybody is admitted

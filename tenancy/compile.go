@@ -51,6 +51,10 @@ func (c *compilation) gather() {
 	for i := range in.Files {
 		f := &in.Files[i]
 		shown := shownPath(in.MainFile, f.Path)
+		if shown == path.Clean(in.MainFile) {
+			c.main.Fault(in.Main.includes(f.Path), "put tenant files in a folder of their own", "include names this file, too; expected tenant files alone")
+			continue
+		}
 		id := f.ID
 		at, taken := inline[id]
 		if taken {
@@ -66,6 +70,16 @@ func (c *compilation) gather() {
 		}
 	}
 	slices.SortFunc(c.entries, func(a, b *entry) int { return cmp.Compare(a.id, b.id) })
+}
+
+// includes returns where the pattern is written that names a file.
+func (s *MainSpec) includes(file string) conf.Pos {
+	for _, item := range s.Include.Items {
+		if ok, _ := path.Match(path.Clean(item.V), file); ok {
+			return item.Pos
+		}
+	}
+	return s.Include.Pos
 }
 
 // add makes an entry and finds what Previous knows about it.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"gatehouse/internal/conf"
 	"gatehouse/internal/pool"
@@ -78,6 +79,9 @@ func (b *builder) readURL(q *Question, url conf.At[string]) {
 // ParseURL fills in Scheme, Host, Port and Path. The path stays byte for byte
 // as it is written; query and fragment are left out.
 func (q *Question) ParseURL(text string) error {
+	if strings.ContainsFunc(text, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
+		return fmt.Errorf("%q has a blank or a character that cannot be seen; a URL has them escaped, like %q", text, "%20")
+	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	scheme = strings.ToLower(scheme)
 	if !ok || scheme != "https" && scheme != "http" {
@@ -226,12 +230,24 @@ func (t *Table) judgeCases(id string, cases []expectCase, say func(p conf.Pos, h
 			continue
 		}
 		if got := c.differs(t.Judge(c.question, nil)); got != "" {
-			hint := fmt.Sprintf("gatehouse explain %s --from %s shows each gate", c.url, c.question.From)
+			hint := fmt.Sprintf("gatehouse explain %s --from %s shows each gate", shellWord(c.url), c.question.From)
 			say(c.pos, hint, "%s %s from %s: %s; expected %s", c.question.Method, c.url, c.question.From, got, c.expected())
 			failed++
 		}
 	}
 	return failed
+}
+
+// shellWord quotes text for a shell: a hint is there to be copied, and whoever
+// writes a tenant's file is not whoever copies it.
+func shellWord(text string) string {
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-._~:/%@,=+", c)
+	}
+	if !strings.ContainsFunc(text, func(c rune) bool { return !plain(c) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // differs says what v is in the words of the case, or "" if it is as expected.

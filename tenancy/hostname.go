@@ -179,7 +179,7 @@ func asciiName(name string) (ascii string, ok bool) {
 		name = converted
 	}
 	host, ok := NormalizeHost(make([]byte, 0, HostBytesMax), []byte(name))
-	if !ok {
+	if !ok || host[0] == '[' {
 		return "", false
 	}
 	for label := range strings.SplitSeq(string(host), ".") {

@@ -99,3 +99,21 @@ func nested(n int, what string) string {
 	}
 	return b.String()
 }
+
+// TestFaultsOfManyAreNamed holds a report to naming faults of every tenant, and
+// to leaving room for the main file's, however many one tenant has.
+func TestFaultsOfManyAreNamed(t *testing.T) {
+	in := compileInput()
+	for _, id := range []string{"a", "b", "c"} {
+		in.Files = append(in.Files, tenancy.TenantFile{ID: id, Path: id + ".yaml", Text: []byte("hosts: [" + id + ".example]\n" + many(250, "wrong%d: x\n"))})
+	}
+	_, result := tenancy.Compile(in)
+	named := make(map[string]int)
+	for _, f := range result.Report.Findings() {
+		named[f.Pos.File]++
+	}
+	diff(t, "how many faults are named", map[string]int{"etc/a.yaml": 50, "etc/b.yaml": 50, "etc/c.yaml": 50}, named)
+	if n := result.Report.Faults(); n < 750 {
+		t.Errorf("%d faults are counted, want all", n)
+	}
+}

@@ -19,27 +19,54 @@ func (c *compilation) conclude() *Result {
 		}
 	}
 	records := make(map[string]*record, len(c.entries))
+	shares := c.shareOut()
 	for _, e := range c.entries {
 		records[e.id] = &record{inline: e.inline, fresh: e.fresh, running: e.chosen, claims: e.claims(), judged: e.judged}
-		c.tell(r, e)
+		c.tell(r, e, &shares)
 	}
 	c.table.memory = newMemory(c.w, records)
 	c.compare(r)
 	return r
 }
 
-// tell adds what became of one tenant.
-func (c *compilation) tell(r *Result, e *entry) {
-	reports := []*conf.Report{e.fresh.build.report, &e.trouble}
+// tenantFaultsMost bounds the faults of tenants that a Result names, so that
+// there is room for those of the main file, which may be what caused them.
+const tenantFaultsMost = 150
+
+// shares say how many faults of each tenant are named, and of all that follow.
+type shares struct{ each, left int }
+
+// shareOut gives the same room to every tenant that has faults.
+func (c *compilation) shareOut() shares {
+	faulty := 0
+	for _, e := range c.entries {
+		if e.fresh.build.report.Faults()+e.trouble.Faults() > 0 {
+			faulty++
+		}
+	}
+	return shares{max(1, tenantFaultsMost/max(1, faulty)), tenantFaultsMost}
+}
+
+// findings gathers what is to be said about a tenant.
+func (e *entry) findings() *conf.Report {
+	all := new(conf.Report)
+	all.Add(e.fresh.build.report)
+	all.Add(&e.trouble)
 	if e.former.build != nil && e.former.build != e.fresh.build {
-		reports = append(reports, e.former.build.report)
+		all.Add(e.former.build.report)
 	}
 	if e.judged != nil {
-		reports = append(reports, e.judged)
+		all.Add(e.judged)
 	}
-	for _, report := range reports {
-		r.Report.Add(report)
-	}
+	return all
+}
+
+// tell adds what became of one tenant.
+func (c *compilation) tell(r *Result, e *entry, s *shares) {
+	findings := e.findings()
+	share := min(s.each, s.left)
+	s.left -= min(share, findings.Faults())
+	r.Report.AddSome(findings, share)
 	if e.chosen.serves() {
 		r.Expected += len(e.chosen.build.cases)
 	}
@@ -57,17 +84,9 @@ func (c *compilation) tell(r *Result, e *entry) {
 			r.LastGood[e.id] = e.fresh.version.text
 		}
 	default:
-		r.Quarantined = append(r.Quarantined, quarantine(e, reports))
+		r.Quarantined = append(r.Quarantined, Quarantine{Tenant: e.id, File: e.file, Served: e.chosen.serves(), Findings: findings.Findings()})
 		c.tellBroken(r, e)
 	}
-}
-
-func quarantine(e *entry, reports []*conf.Report) Quarantine {
-	var all conf.Report
-	for _, report := range reports {
-		all.Add(report)
-	}
-	return Quarantine{Tenant: e.id, File: e.file, Served: e.chosen.serves(), Findings: all.Findings()}
 }
 
 // tellBroken blames the main file for a tenant whose own file did not change.

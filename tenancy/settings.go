@@ -33,13 +33,6 @@ func checkSettings(s *SettingsSpec, r *conf.Report) {
 
 // checkExchange judges what any level may say, a route included.
 func checkExchange(s *ExchangeSpec, r *conf.Report) {
-	if s.Timeouts != nil {
-		for _, t := range s.Timeouts.named() {
-			if t.at.Set() && t.at.V <= 0 {
-				r.Fault(t.at.Pos, "leave it out for the built-in one", "%s is %q; expected a time above zero", t.name, t.at.V)
-			}
-		}
-	}
 	if s.RequestBuffer.V > requestBufferMax {
 		r.Fault(s.RequestBuffer.Pos, "longer bodies stream", "request_buffer is %q; expected at most %q", s.RequestBuffer.V, conf.Size(requestBufferMax))
 	}
@@ -62,6 +55,15 @@ func checkRouteTimeouts(s *TimeoutsSpec, r *conf.Report) {
 	for _, t := range s.named() {
 		if t.at.Set() && (t.name == "header" || t.name == "keep_alive") {
 			r.Fault(t.at.Pos, "write it on the tenant or host", "%s stands on a route; it is used before a route is known", t.name)
+		}
+	}
+}
+
+// CheckConf refuses times that are no time.
+func (s *TimeoutsSpec) CheckConf(_ conf.Pos, r *conf.Report) {
+	for _, t := range s.named() {
+		if t.at.Set() && t.at.V <= 0 {
+			r.Fault(t.at.Pos, "leave it out for the built-in one", "%s is %q; expected a time above zero", t.name, t.at.V)
 		}
 	}
 }

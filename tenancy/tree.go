@@ -54,6 +54,10 @@ func match(fsys fs.FS, pattern conf.At[string], r *conf.Report) (paths []string,
 	for _, p := range found {
 		info, err := fs.Stat(fsys, p)
 		hidden := strings.HasPrefix(path.Base(p), ".")
+		if p == clean && err == nil && info.IsDir() {
+			r.Fault(pattern.Pos, fmt.Sprintf("write it like %q", path.Join(clean, "*.yaml")), "include %q is a folder; expected a pattern of files", pattern.V)
+			return nil, false
+		}
 		if !hidden && (err != nil || !info.IsDir()) {
 			paths = append(paths, p)
 		}

@@ -10,9 +10,9 @@ import (
 // mismatch records that n is not of the kind that p declares.
 func (w *walk) mismatch(n *yaml.Node, p *plan) bool {
 	if !isNull(n) {
-		return w.fault(n, "", "%s is %s; expected %s", w.subject(), standing(n), expected(p))
+		return w.fault(n, w.declared().hint(), "%s is %s; expected %s", w.subject(), standing(n), expected(p))
 	}
-	at, hint := n, ""
+	at, hint := n, w.declared().hint()
 	if key := w.key(); key != nil && n.Value == "" {
 		at = key // nothing is written, so nothing has a place
 		if strings.Contains(key.Value, ":") {
@@ -36,6 +36,19 @@ func (w *walk) subject() string {
 		}
 	}
 	return "an item"
+}
+
+// declared returns the declaration of the key whose value is at hand; nil for an
+// item of a list and for the operator's own names.
+func (w *walk) declared() *field {
+	if len(w.path) == 0 {
+		return nil
+	}
+	last := w.path[len(w.path)-1]
+	if last.key == nil || last.within == nil {
+		return nil
+	}
+	return last.within.byName[last.key.Value]
 }
 
 // key returns the key whose value is at hand; nil for an item of a list.

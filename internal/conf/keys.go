@@ -66,15 +66,15 @@ func (w *walk) admitKey(key *yaml.Node) bool {
 func (w *walk) complete(n *yaml.Node, p *plan, written map[*field]bool) bool {
 	ok := true
 	var alternative, chosen []string
+	var first *field
 	for _, f := range p.fields {
 		if f.required && !written[f] {
-			hint := ""
-			if f.example != "" {
-				hint = "write it like " + f.name + ": " + f.example
-			}
-			ok = w.fault(n, hint, "required key %q is missing", f.name)
+			ok = w.fault(n, f.hint(), "required key %q is missing", f.name)
 		}
 		if f.one {
+			if first == nil {
+				first = f
+			}
 			alternative = append(alternative, f.name)
 			if written[f] {
 				chosen = append(chosen, f.name)
@@ -85,7 +85,15 @@ func (w *walk) complete(n *yaml.Node, p *plan, written map[*field]bool) bool {
 	case alternative == nil || len(chosen) == 1:
 		return ok
 	case chosen == nil:
-		return w.fault(n, "", "none of the keys %s is written; expected one", listed(alternative, "and"))
+		return w.fault(n, first.hint(), "none of the keys %s is written; expected one", listed(alternative, "and"))
 	}
 	return w.fault(n, "", "%s stand together; expected only one of them", listed(chosen, "and"))
+}
+
+// hint shows how the key is written; "" where no example is declared.
+func (f *field) hint() string {
+	if f == nil || f.example == "" {
+		return ""
+	}
+	return "write it like " + f.name + ": " + f.example
 }

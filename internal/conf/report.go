@@ -145,6 +145,22 @@ func (r *Report) Add(other *Report) {
 	r.omitted += other.omitted
 }
 
+// AddSome is Add for no more than the first faults of other; those beyond are
+// counted alone. So one file of many mistakes leaves room for those of others.
+func (r *Report) AddSome(other *Report, faults int) {
+	some := Report{faults: other.faults, omitted: other.omitted}
+	for _, f := range other.kept {
+		if f.Severity == Fault {
+			if faults--; faults < 0 {
+				some.omitted++
+				continue
+			}
+		}
+		some.kept = append(some.kept, f)
+	}
+	r.Add(&some)
+}
+
 // Findings returns the kept findings, each once, by file, line and column.
 func (r *Report) Findings() []Finding {
 	sorted := slices.Clone(r.kept)

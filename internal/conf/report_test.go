@@ -10,6 +10,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// TestAddSome holds a report to the room that one of many is given.
+func TestAddSome(t *testing.T) {
+	var other, r Report
+	for line := range 300 {
+		other.Fault(Pos{"a", line + 1, 1}, "", "wrong")
+	}
+	other.Warn(Pos{"a", 1, 2}, "", "odd")
+	r.AddSome(&other, 2)
+	r.AddSome(&other, 0)
+	if got := len(r.Findings()); got != 2 {
+		t.Errorf("%d findings are kept, want 2", got)
+	}
+	if r.Faults() != 600 || r.Omitted() < 598 {
+		t.Errorf("%d faults, %d omitted, want 600 and the rest", r.Faults(), r.Omitted())
+	}
+}
+
 func TestReportSortsAndDropsDuplicates(t *testing.T) {
 	var r, other Report
 	r.Note(Pos{"b", 1, 1}, "", "third")

@@ -13,13 +13,14 @@ func TestSyntaxFindings(t *testing.T) {
 	const (
 		indentation = "\n    hint: check the indentation and the quotes of this line"
 		spacing     = "\n    hint: check the indentation, the quotes, and the space behind \":\" or \"-\""
-		colons      = "this \":\" begins a value where none can stand; expected one key on a line\n    hint: check the indentation, and put text with \": \" in quotes"
+		colons      = "this \":\" begins a value where none can stand; expected one key on a line\n    hint: check the indentation, the space behind the \":\" of the line above, and put text with \": \" in quotes"
 		tab         = "a tab indents this line; expected spaces"
 		noKey       = "this does not go on with the map above; expected a key" + indentation
 		noDash      = "this does not go on with the list above; expected \"- \"" + indentation
 		noColon     = "this line has no \": \"; expected a key and its value" + spacing
-		openList    = "this list is not closed or lacks a comma; expected \",\" or \"]\""
-		openMap     = "this map is not closed or lacks a comma; expected \",\" or \"}\""
+		missing     = "\n    hint: look for what is missing: a bracket, a comma, or the space behind a \":\""
+		openList    = "this list is not closed or lacks a comma; expected \",\" or \"]\"" + missing
+		openMap     = "this map is not closed or lacks a comma; expected \",\" or \"}\"" + missing
 		openQuote   = "this quote is not closed; expected its end"
 		noContent   = "a value is missing before a \",\", a bracket or the end; expected one"
 		star        = "\"*\" begins an alias or an anchor, which needs a name; expected text\n    hint: put text that begins with * or & in quotes"

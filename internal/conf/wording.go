@@ -19,6 +19,7 @@ const (
 
 const (
 	hintIndentation = "check the indentation and the quotes of this line"
+	hintFlow        = `look for what is missing: a bracket, a comma, or the space behind a ":"`
 	hintQuotes      = "put the text in quotes"
 	hintColon       = `write a space behind the ":"`
 )
@@ -43,16 +44,16 @@ func reword(message string, culprit rune) (said, hint string) {
 	case expectedDash:
 		return `this does not go on with the list above; expected "- "`, hintIndentation
 	case expectedComma:
-		return `this list is not closed or lacks a comma; expected "," or "]"`, ""
+		return `this list is not closed or lacks a comma; expected "," or "]"`, hintFlow
 	case expectedCommaInMap:
-		return `this map is not closed or lacks a comma; expected "," or "}"`, ""
+		return `this map is not closed or lacks a comma; expected "," or "}"`, hintFlow
 	case expectedContent:
 		return `a value is missing before a ",", a bracket or the end; expected one`, ""
 	case expectedDocument:
 		return "this comes after the end of the document; expected one document in a file", ""
 	case "mapping values are not allowed in this context":
 		return `this ":" begins a value where none can stand; expected one key on a line`,
-			`check the indentation, and put text with ": " in quotes`
+			`check the indentation, the space behind the ":" of the line above, and put text with ": " in quotes`
 	case "block sequence entries are not allowed in this context":
 		return `this "-" begins a list where none can stand; expected it on a line of its own`, ""
 	case expectedColon:

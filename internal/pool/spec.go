@@ -98,7 +98,7 @@ func (b *Backend) readURL(at conf.At[string], r *conf.Report) {
 	raw := at.V
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || u.Opaque != "" {
-		r.Fault(at.Pos, urlHint, "%q is no URL of a backend; a backend is a scheme, a host and a port", raw)
+		r.Fault(at.Pos, urlHint, "%q is no URL of a backend; a backend is a scheme, a host and a port", withoutUser(raw))
 		return
 	}
 	switch {
@@ -106,6 +106,11 @@ func (b *Backend) readURL(at conf.At[string], r *conf.Report) {
 		b.tls = true
 	case u.Scheme != "http":
 		r.Fault(at.Pos, urlHint, "%q has the scheme %q; a backend is reached by http or https", raw, u.Scheme)
+		return
+	}
+	if u.User != nil {
+		// A password may stand in it, which is shown to nobody.
+		r.Fault(at.Pos, urlHint, "the URL of the backend at %q names a user; a backend is a scheme, a host and a port", u.Host)
 		return
 	}
 	if extra := beyondAuthority(u); extra != "" {
@@ -124,11 +129,17 @@ func (b *Backend) readURL(at conf.At[string], r *conf.Report) {
 	}
 }
 
+// withoutUser hides what stands where a user and password may.
+func withoutUser(raw string) string {
+	if end := strings.LastIndexByte(raw, '@'); end >= 0 {
+		return "…" + raw[end:]
+	}
+	return raw
+}
+
 // beyondAuthority names what a backend's URL has and may not have.
 func beyondAuthority(u *url.URL) string {
 	switch {
-	case u.User != nil:
-		return "a user"
 	case u.Path != "" && u.Path != "/":
 		return "a path"
 	case u.RawQuery != "" || u.ForceQuery:

@@ -66,7 +66,7 @@ func TestCompileBackendFaults(t *testing.T) {
 		"http://10.0.0.1/app":         "has a path",
 		"http://10.0.0.1?x":           "has a query",
 		"http://10.0.0.1/#x":          "has a fragment",
-		"http://u:p@10.0.0.1":         "has a user",
+		"http://u:p@10.0.0.1":         "names a user",
 		"http://10.0.0.1:":            "no port after the colon",
 		"http://10.0.0.1:0":           `has the port "0"`,
 		"http://10.0.0.1:70000":       `has the port "70000"`,
