@@ -35,6 +35,7 @@ type trip struct {
 	inCopy   *copyBuffer
 	r, w     int
 	spoke    bool  // a byte of an answer has come
+	replaced bool  // an idle connection died and gave way to a fresh one
 	sent     int64 // bytes written to it before this request
 	sendErr  error // of writing the request
 	up       *upload
@@ -100,20 +101,30 @@ func (t *trip) drop() {
 
 // try offers the request to one backend: on an idle connection first, on a
 // fresh one when there is none or when it has died before it said a byte. That
-// is no second attempt: backends close idle connections whenever they like.
+// is no second attempt, because backends close idle connections whenever they
+// like; but it is done once for a request, so that it arrives four times at most.
 func (t *trip) try(m *pool.Member) outcome {
 	t.ex.backend = m.Backend().Address()
-	if c := m.Reuse(); c != nil {
+	if c := t.reuse(m); c != nil {
 		t.ex.attempts++
 		if o := t.ask(c); o != repeat {
 			return t.follow(o)
 		}
+		t.replaced = true
 	}
 	c := t.dial(m)
 	if c == nil {
 		return repeat
 	}
 	return t.follow(t.ask(c))
+}
+
+// reuse returns an idle connection, unless one has died under this request.
+func (t *trip) reuse(m *pool.Member) *pool.Conn {
+	if t.replaced {
+		return nil
+	}
+	return m.Reuse()
 }
 
 // follow relays what an attempt has brought.
