@@ -25,10 +25,15 @@ func (t *trip) holdBody() bool {
 		return true
 	}
 	t.buffered = true
-	if length <= copyRoom {
+	switch {
+	case length <= headRoom:
+		// The room for the answer: once a byte of that has come, the body is
+		// not sent again.
+		t.held = t.in[:length]
+	case length <= copyRoom:
 		t.heldIn = ex.s.buffers.takeCopy()
 		t.held = t.heldIn[:length]
-	} else {
+	default:
 		t.held = make([]byte, length)
 	}
 	for at := 0; at < len(t.held); {

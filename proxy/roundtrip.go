@@ -27,7 +27,7 @@ type trip struct {
 	why   tenancy.Reason
 
 	held     []byte      // the body, when it was read before a backend was taken
-	heldIn   *copyBuffer // what held lies in, unless it is larger
+	heldIn   *copyBuffer // what held lies in, if it is of that size
 	buffered bool        // the body is held, or there is none
 
 	conn     *pool.Conn // the backend connection in use
