@@ -18,20 +18,21 @@ import (
 // own tenant alone. Hidden files are passed over, as shells do: editors keep
 // their locks and copies there. unmatched are the patterns that match no file.
 func ReadTree(fsys fs.FS, include conf.List[string], r *conf.Report) (files []TenantFile, unmatched []string) {
-	byPath := make(map[string]bool)
+	var all []string
 	for _, item := range include.Items {
 		paths, ok := match(fsys, item, r)
 		if ok && len(paths) == 0 {
 			unmatched = append(unmatched, item.V)
 		}
-		for _, p := range paths {
-			byPath[p] = true
-		}
+		all = append(all, paths...)
 	}
-	for p := range byPath {
-		f := TenantFile{ID: strings.TrimSuffix(path.Base(p), path.Ext(p)), Path: p}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	files = make([]TenantFile, len(all))
+	for i, p := range all {
+		f := &files[i]
+		f.ID, f.Path = strings.TrimSuffix(path.Base(p), path.Ext(p)), p
 		f.Text, f.Err = readTenantFile(fsys, p)
-		files = append(files, f)
 	}
 	slices.SortFunc(files, func(a, b TenantFile) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Path, b.Path))
@@ -65,8 +66,17 @@ func match(fsys fs.FS, pattern conf.At[string], r *conf.Report) (paths []string,
 	return paths, true
 }
 
+// sharer is a file system that knows the text of its files and hands it out
+// without a copy, to whoever only reads it.
+type sharer interface {
+	ReadShared(name string) ([]byte, error)
+}
+
 // readTenantFile reads a file, no further than what the decoder takes.
 func readTenantFile(fsys fs.FS, name string) ([]byte, error) {
+	if known, ok := fsys.(sharer); ok {
+		return known.ReadShared(name)
+	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -86,7 +96,7 @@ func (e *twinError) Error() string {
 // distinctIDs keeps one file of each id. Where several have it, none of them is
 // known to be the one that is meant.
 func distinctIDs(files []TenantFile) []TenantFile {
-	distinct := files[:0:0]
+	distinct := files[:0]
 	for i := range files {
 		last := len(distinct) - 1
 		if last < 0 || distinct[last].ID != files[i].ID {

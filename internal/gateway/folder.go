@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"gatehouse/internal/conf"
 )
 
 // folder is the main file's folder during one load, as an [fs.FS]. Neither ".."
@@ -103,6 +105,24 @@ func (f *folder) Open(name string) (fs.File, error) {
 		}
 	}
 	return f.read(name)
+}
+
+// ReadShared reads a file, no further than what the decoder takes. The text is
+// shared with the memory and must not be changed.
+func (f *folder) ReadShared(name string) ([]byte, error) {
+	if info, err := f.Stat(name); err == nil {
+		if id, ok := identityOf(info); ok {
+			if text, ok := f.memory.recall(name, id, f.now); ok {
+				return text, nil
+			}
+		}
+	}
+	file, err := f.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	return io.ReadAll(io.LimitReader(file, conf.MaxFileBytes+1))
 }
 
 func notAFile(name string) error {
