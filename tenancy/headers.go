@@ -50,12 +50,12 @@ var framingFields = []string{
 var identityFields = []string{
 	"cf-connecting-ip", "forwarded", "front-end-https", "proxy", "proxy-client-ip", "remote-addr", "remote-user",
 	"true-client-ip", "via", "wl-proxy-client-ip", "x-auth-user", "x-client-ip", "x-cluster-client-ip",
-	"x-forwarded", "x-real-ip", "x-remote-user", "x-request-id", "x-rewrite-url", "x-tenant",
+	"x-real-ip", "x-remote-user", "x-request-id", "x-rewrite-url", "x-tenant",
 }
 
 // identityPrefixes begin the names of whole families of such fields.
 var identityPrefixes = []string{
-	"client-cert", "x-arr-", "x-forwarded-", "x-original-", "x-ssl-", "ssl-client-",
+	"client-cert", "x-arr-", "x-forwarded", "x-original-", "x-ssl-", "ssl-client-",
 }
 
 // ownFields are the gateway's in answers.
@@ -71,10 +71,16 @@ func dropped(lowered string) bool {
 }
 
 // carriesIdentity reports whether a field tells a backend who the client is or
-// what it asked for. Programs that turn names into variables read "_" and "."
-// as "-", so they count as one here.
+// what it asked for. Programs that turn names into variables make the same of
+// "-", "_" and whatever else is neither letter nor digit, so it counts as one
+// here.
 func carriesIdentity(lowered string) bool {
-	alias := strings.NewReplacer("_", "-", ".", "-").Replace(lowered)
+	alias := strings.Map(func(c rune) rune {
+		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
+			return c
+		}
+		return '-'
+	}, lowered)
 	alias = strings.TrimPrefix(alias, "http-") // CGI puts it before every name
 	return slices.Contains(identityFields, alias) || slices.Contains(framingFields, alias) ||
 		slices.ContainsFunc(identityPrefixes, func(p string) bool { return strings.HasPrefix(alias, p) })
