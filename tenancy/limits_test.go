@@ -41,6 +41,10 @@ func TestOneFileIsCheap(t *testing.T) {
 			"backends names 5000; expected at most 256 in a list, and 10000 in all lists of a tenant",
 		},
 		{
+			"hosts", access + backends + "hosts:\n" + many(20_000, "- h%d.example\n"),
+			"the tenant has 20000 hosts; expected at most 10000",
+		},
+		{
 			"routes", access + backends + hosts + routes(20_000, "{}"),
 			`host "h0.example" has 20000 routes; expected at most 1000`,
 		},

@@ -33,6 +33,9 @@ func ReadTree(fsys fs.FS, include conf.List[string], r *conf.Report) (files []Te
 		f := &files[i]
 		f.ID, f.Path = strings.TrimSuffix(path.Base(p), path.Ext(p)), p
 		f.Text, f.Err = readTenantFile(fsys, p)
+		if len(f.Text) > tenantFileBytesMax {
+			f.Text, f.Err = nil, fmt.Errorf("it has more than %d bytes", tenantFileBytesMax)
+		}
 	}
 	slices.SortFunc(files, func(a, b TenantFile) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Path, b.Path))
@@ -72,7 +75,12 @@ type sharer interface {
 	ReadShared(name string) ([]byte, error)
 }
 
-// readTenantFile reads a file, no further than what the decoder takes.
+// tenantFileBytesMax bounds a tenant file. Decoded it takes up to two hundred
+// times its size when it is made for that, and one tenant must not be able to
+// fill the memory of all; a tenant of a thousand hosts has some 100 KiB.
+const tenantFileBytesMax = 2 << 20
+
+// readTenantFile reads a file, no further than its bound.
 func readTenantFile(fsys fs.FS, name string) ([]byte, error) {
 	if known, ok := fsys.(sharer); ok {
 		return known.ReadShared(name)
@@ -82,7 +90,7 @@ func readTenantFile(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, conf.MaxFileBytes+1))
+	return io.ReadAll(io.LimitReader(f, tenantFileBytesMax+1))
 }
 
 // twinError says that another file has the same id.

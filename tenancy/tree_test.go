@@ -43,6 +43,7 @@ func TestReadTree(t *testing.T) {
 		"tenants/folder.yaml/file": {Data: []byte("f")},
 		"more/acme.yaml":           {Data: []byte("b")},
 		"more/closed.yaml":         {Data: []byte("c")},
+		"more/large.yaml":          {Data: make([]byte, 2<<20+1)},
 	}, "more/closed.yaml"}
 	var r conf.Report
 	files, unmatched := tenancy.ReadTree(fsys, patterns("tenants/*.yaml", "more/*.yaml", "tenants/a*.yaml", "none/*.yaml"), &r)
@@ -58,6 +59,7 @@ func TestReadTree(t *testing.T) {
 		`acme more/acme.yaml: tenants/acme.yaml is a file of the same tenant "acme"; expected one`,
 		"closed more/closed.yaml: open more/closed.yaml: permission denied",
 		"globex tenants/globex.yaml g",
+		"large more/large.yaml: it has more than 2097152 bytes",
 	}
 	diff(t, "the files", want, got)
 	diff(t, "the unmatched patterns", []string{"none/*.yaml"}, unmatched)

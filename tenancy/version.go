@@ -59,6 +59,11 @@ func shownPath(mainFile, file string) string {
 	return file
 }
 
+// hostsMost bounds the hosts of a tenant: each costs a place in the table and,
+// where no file covers it, a certificate of the internal CA, of which ten
+// thousand take a second.
+const hostsMost = 10_000
+
 // tenantIDBytesMax keeps ids usable as a DNS label and as a file name.
 const tenantIDBytesMax = 63
 
@@ -77,6 +82,10 @@ func checkID(id string, at conf.Pos, r *conf.Report) {
 
 // readNames reads hosts and lends.
 func (v *version) readNames() {
+	if n := len(v.spec.Hosts.Items); n > hostsMost {
+		v.report.Fault(v.spec.Hosts.Pos, "split the tenant, or use a wildcard", "the tenant has %d hosts; expected at most %d", n, hostsMost)
+		v.spec.Hosts.Items = v.spec.Hosts.Items[:hostsMost]
+	}
 	first := make(map[string]conf.Pos, len(v.spec.Hosts.Items))
 	for i := range v.spec.Hosts.Items {
 		spec := &v.spec.Hosts.Items[i].V
