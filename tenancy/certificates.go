@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,7 @@ func (b *builder) loadPairs(spec *tlsconfig.Spec) (internal bool) {
 // loadPair loads one pair. If it is bad and the tenant serves a good one of the
 // same declaration, that one stays.
 func (b *builder) loadPair(spec *tlsconfig.CertificateSpec) {
-	place := strings.Join([]string{spec.Cert.V, spec.Key.File.V, spec.Key.Env.V, spec.Key.Credential.V}, "\x00")
+	place := strings.Join([]string{path.Clean(spec.Cert.V), path.Clean(spec.Key.File.V), spec.Key.Env.V, spec.Key.Credential.V}, "\x00")
 	if b.pairs.byPlace[place] != nil {
 		b.report.Warn(spec.Cert.Pos, "remove one of the two", "certificate %q is named twice", spec.Cert.V)
 		return
