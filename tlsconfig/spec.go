@@ -20,7 +20,7 @@ type Spec struct {
 type CertificateSpec struct {
 	conf.Whole
 	Cert     conf.At[string] `conf:"cert" doc:"PEM file with the certificate and after it the chain that signed it" example:"tls/acme.pem"`
-	Key      *conf.Secret    `conf:"key" doc:"its private key, PEM, without a passphrase"`
+	Key      *conf.Secret    `conf:"key" doc:"its private key, PEM, without a passphrase" example:"{file: secrets/acme/key.pem}"`
 	Internal conf.At[bool]   `conf:"internal" doc:"issue certificates from the gateway's own CA" example:"true"`
 	Later    conf.Later      `conf:"acme"`
 }

@@ -126,6 +126,8 @@ func TestDecodeFindings(t *testing.T) {
 		"belongs beside, deeper": {v + "tenants: {a: {hosts: [{host: b, status: 403}], connect: 1s}}\n", "t.yaml:2:33: unknown key \"status\"\n    hint: \"status\" belongs beside \"hosts\", not below it\nt.yaml:2:48: unknown key \"connect\"\n    hint: \"connect\" belongs below \"timeouts\"\n"},
 		"belongs below several":  {v + "tenants: {a: {hosts: [], host: b}}\nx-b: {}\nbody: 1B\n", "t.yaml:2:26: unknown key \"host\"\n    hint: did you mean \"hosts\"?\nt.yaml:4:1: unknown key \"body\"\n    hint: \"body\" belongs below \"tenants\" or \"spare\"\n"},
 		"nothing near by":        {v + "tenants: {a: {hosts: [], timeouts: {version: 1}}}\n", "t.yaml:2:37: unknown key \"version\"\n"},
+		"belongs below another":  {v + "spare: {hosts: []}\n", "t.yaml:2:9: unknown key \"hosts\"\n    hint: \"hosts\" belongs below \"tenants\"\n"},
+		"value for a key":        {v + "tenants: {a: {hosts: [{a.example: {}}]}}\n", "t.yaml:2:23: required key \"host\" is missing\nt.yaml:2:24: unknown key \"a.example\"\n    hint: write it as host: \"a.example\", with the other keys beside it\n"},
 		"belongs beside":         {v + "listen: {strict: true}\n", "t.yaml:2:10: unknown key \"strict\"\n    hint: \"strict\" belongs beside \"listen\", not below it\n"},
 		"belongs beside, list":   {v + "listen: {https: [{address: ':1', http: ':2'}]}\n", "t.yaml:2:34: unknown key \"http\"\n    hint: \"http\" belongs beside \"https\", not below it\n"},
 		"not in this version":    {v + "fleet: {a: b}\nbackup:\n", "t.yaml:2:1: \"fleet\" is not in this version\nt.yaml:3:1: \"backup\" is not in this version\n"},

@@ -22,6 +22,9 @@ func (w *walk) unknown(key *yaml.Node, p *plan) bool {
 }
 
 func (w *walk) keyHint(name string, p *plan) string {
+	if p.short != nil && strings.ContainsAny(name, "./*") {
+		return "write it as " + p.short.name + ": " + strconv.Quote(name) + ", with the other keys beside it"
+	}
 	if strings.Contains(name, ":") {
 		return hintColon
 	}
@@ -36,27 +39,36 @@ func (w *walk) keyHint(name string, p *plan) string {
 	return DidYouMean(name, names)
 }
 
-// elsewhere says where a key belongs that is declared one level up or down.
+// elsewhere says where a key belongs that is declared one level up or down, or
+// beside what it stands below.
 func (w *walk) elsewhere(name string, p *plan) string {
-	var above []string
-	for _, f := range p.fields {
-		if inner := f.plan.declared(); inner != nil && inner.byName[name] != nil {
-			above = append(above, f.name)
-		}
-	}
-	if above != nil {
-		return strconv.Quote(name) + " belongs below " + listed(above, "or")
+	if holders := p.holders(name); holders != nil {
+		return strconv.Quote(name) + " belongs below " + listed(holders, "or")
 	}
 	for _, s := range slices.Backward(w.path) {
-		switch {
-		case s.within == nil: // a name of the operator's, or an item
-		case s.within.byName[name] != nil:
-			return strconv.Quote(name) + " belongs beside " + strconv.Quote(s.key.Value) + ", not below it"
-		default:
-			return ""
+		if s.within == nil {
+			continue // a name of the operator's, or an item
 		}
+		if s.within.byName[name] != nil {
+			return strconv.Quote(name) + " belongs beside " + strconv.Quote(s.key.Value) + ", not below it"
+		}
+		if holders := s.within.holders(name); holders != nil {
+			return strconv.Quote(name) + " belongs below " + listed(holders, "or")
+		}
+		return ""
 	}
 	return ""
+}
+
+// holders returns the keys of p below which name is declared.
+func (p *plan) holders(name string) []string {
+	var keys []string
+	for _, f := range p.fields {
+		if inner := f.plan.declared(); inner != nil && inner.byName[name] != nil {
+			keys = append(keys, f.name)
+		}
+	}
+	return keys
 }
 
 // declared returns the struct that p holds, directly or in a container.
