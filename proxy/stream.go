@@ -92,7 +92,7 @@ func (st *stream) next(buf []byte) (int, error) {
 	case errors.Is(err, io.EOF):
 		st.isEnded.Store(true)
 		return 0, io.EOF
-	case err == nil || errors.Is(err, os.ErrDeadlineExceeded), st.gone():
+	case err == nil || errors.Is(err, os.ErrDeadlineExceeded), st.gone(), st.length() < 0:
 		return 0, err
 	}
 	// The stream is open and its body ended badly: DATA frames and
