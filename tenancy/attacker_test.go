@@ -59,7 +59,7 @@ func TestAttackerTakesNothing(t *testing.T) {
 			in.Previous, in.MainText = table, []byte("version: 1")
 			next, result := tenancy.Compile(in)
 			if result.Force != "" || !result.Applicable() {
-				t.Fatalf("seed %d, step %d: %s, %s", seed, step, result.Summary(), result.Force)
+				t.Fatalf("seed %d, step %d: %s, %s", seed, step, summary(result), result.Force)
 			}
 			table = next
 			for id, text := range result.LastGood {

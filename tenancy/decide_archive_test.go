@@ -172,7 +172,7 @@ func (s *story) location(url string) {
 // compile compiles the tree after what is applied, and applies it if it may be.
 func (s *story) compile(line string, force bool) {
 	table, result := s.tree.compile(s.table)
-	fmt.Fprintf(&s.out, "%s: %s\n", line, result.Summary())
+	fmt.Fprintf(&s.out, "%s: %s\n", line, summary(result))
 	for _, f := range result.Report.Findings() {
 		fmt.Fprintf(&s.out, "  %s\n", strings.ReplaceAll(f.String(), "\n", "\n  "))
 	}

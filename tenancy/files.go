@@ -169,21 +169,3 @@ func (b *build) filesChanged(in *Input, v *version) bool {
 	}
 	return false
 }
-
-// fileNames returns where the files lie that b read.
-func (b *build) fileNames(v *version) []string {
-	names := make([]string, 0, len(b.files))
-	for i := range b.files {
-		name := b.files[i].path
-		if name == "" {
-			name = b.files[i].secret.File.V
-		}
-		if resolved, err := v.resolve(name); err == nil && !v.inline {
-			name = resolved
-		}
-		if name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
-}

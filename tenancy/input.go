@@ -110,9 +110,6 @@ type Result struct {
 	Added, Changed, Removed []string // ids of served tenants, against Previous
 	Quarantined             []Quarantine
 
-	// Emptied are include patterns that matched files in Previous and match none
-	// now.
-	Emptied []string
 	// Force says why the Table is not to be applied without the operator's
 	// insistence; "" when it may be.
 	Force string

@@ -137,20 +137,18 @@ func (c *compilation) compare(r *Result) {
 		}
 	}
 	slices.Sort(r.Forget)
-	for _, pattern := range c.w.in.Unmatched {
-		if before.memory.matched[pattern] {
-			r.Emptied = append(r.Emptied, pattern)
-		}
-	}
-	r.Force = forceReason(r, len(before.tenants))
+	r.Force = c.forceReason(r)
 }
 
-func forceReason(r *Result, before int) string {
+func (c *compilation) forceReason(r *Result) string {
+	before := len(c.previous.tenants)
 	if n := len(r.Removed); n > max(removedFew, before*removedPercent/100) {
 		return fmt.Sprintf("%d of %d tenants would be removed", n, before)
 	}
-	if len(r.Emptied) > 0 {
-		return fmt.Sprintf("include %q matched files and matches none now", r.Emptied[0])
+	for _, pattern := range c.w.in.Unmatched {
+		if c.previous.memory.matched[pattern] {
+			return fmt.Sprintf("include %q matched files and matches none now", pattern)
+		}
 	}
 	return ""
 }

@@ -74,23 +74,6 @@ func (t *Table) find(host []byte) *Host {
 	return nil
 }
 
-// Files returns the files that tenants name, certificates, keys and
-// authorities: relative to the main file's folder, but as written where a
-// tenant of the main file names them. A change of one calls for a new
-// compilation.
-func (t *Table) Files() []string {
-	var files []string
-	for _, r := range t.memory.records {
-		for _, a := range []attempt{r.fresh, r.running} {
-			if a.version != nil && a.build != nil {
-				files = append(files, a.build.fileNames(a.version)...)
-			}
-		}
-	}
-	slices.Sort(files)
-	return slices.Compact(files)
-}
-
 // Listeners returns the listeners that the table was compiled for.
 func (t *Table) Listeners() []*Listener { return slices.Clone(t.listeners) }
 

@@ -162,7 +162,7 @@ func BenchmarkCompile(b *testing.B) {
 		edited.Previous = before
 		for b.Loop() {
 			if _, result := tenancy.Compile(edited); len(result.Changed) != 1 {
-				b.Fatal(result.Summary())
+				b.Fatal(summary(result))
 			}
 		}
 	})
@@ -173,7 +173,7 @@ func BenchmarkCompile(b *testing.B) {
 		edited.Previous, edited.MainText = before, []byte("version: 1 # edited\n")
 		for b.Loop() {
 			if _, result := tenancy.Compile(edited); len(result.Changed) != 0 {
-				b.Fatal(result.Summary())
+				b.Fatal(summary(result))
 			}
 		}
 	})

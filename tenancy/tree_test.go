@@ -3,7 +3,6 @@ package tenancy_test
 import (
 	"io/fs"
 	"os"
-	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -84,7 +83,7 @@ func TestUnreadableFile(t *testing.T) {
 	in.Previous, in.Files[0] = after, tenancy.TenantFile{ID: "acme", Path: "tenants/acme.yaml", Text: []byte(text)}
 	again, result := tenancy.Compile(in)
 	if again.Tenant("acme") != before.Tenant("acme") || len(result.Quarantined) != 0 {
-		t.Errorf("after the file can be read: %s", result.Summary())
+		t.Errorf("after the file can be read: %s", summary(result))
 	}
 }
 
@@ -122,8 +121,5 @@ func TestExampleTree(t *testing.T) {
 	}
 	if len(table.Tenants()) < 3 || result.Expected < 10 {
 		t.Errorf("%d tenants and %d cases", len(table.Tenants()), result.Expected)
-	}
-	if names := strings.Join(table.Files(), " "); names != "tenants/ca/acme.pem" {
-		t.Errorf("Files = %q", names)
 	}
 }
