@@ -375,7 +375,8 @@ func TestNarrower(t *testing.T) {
 }
 
 // TestNestingIsCheap holds the comparison of many routes, which one file may
-// write, to a time that nobody notices.
+// write, to work that nobody notices: what is costly about a list is worked out
+// once.
 func TestNestingIsCheap(t *testing.T) {
 	var wide, narrow strings.Builder
 	for i := range 20_000 {
@@ -388,12 +389,11 @@ func TestNestingIsCheap(t *testing.T) {
 	_, inner, _ := load("inner: {allow: [" + narrow.String() + "]}")
 	var n Nesting
 	r := new(conf.Report)
-	start := time.Now()
 	for range 500 { // as many levels, none of them equal
 		n.Check(outer, &Access{allow: inner.allow}, r)
 	}
-	if took := time.Since(start); took > 5*time.Second || r.Faults() > 0 {
-		t.Errorf("%d faults after %s", r.Faults(), took)
+	if len(n.unions) != 1 || r.Faults() > 0 {
+		t.Errorf("%d lists were unfolded, with %d faults; want 1 and none", len(n.unions), r.Faults())
 	}
 	gap := func() *Access { _, a, _ := load("inner: {allow: [192.0.2.1]}"); return a }
 	for range 2 * gapsMost {
