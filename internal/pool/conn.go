@@ -17,8 +17,7 @@ import (
 type Conn struct {
 	net.Conn
 	member *Member
-	raw    *rawConn // below TLS
-	reused bool
+	raw    *rawConn  // below TLS
 	since  time.Time // when it became idle
 }
 
@@ -32,9 +31,6 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// Reused reports whether the connection has carried a request before.
-func (c *Conn) Reused() bool { return c.reused }
 
 // Backend returns the backend that the connection leads to.
 func (c *Conn) Backend() *Backend { return c.member.backend }

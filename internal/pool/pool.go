@@ -34,16 +34,14 @@ type Options struct {
 // the idle connections to each. It starts no goroutine; its owner calls Sweep
 // now and then and Close in the end. All methods are safe for concurrent use.
 type Pool struct {
-	name    string
 	members []*Member
 	turn    atomic.Uint32
 }
 
-// New returns a pool of backends. name tells it from others in errors and
-// logs. Backends of equal key count once, so that no attempt goes twice to the
+// New returns a pool of backends. name tells it from others in errors. Backends of equal key count once, so that no attempt goes twice to the
 // same one.
 func New(name string, backends []*Backend, o Options) *Pool {
-	p := &Pool{name: name}
+	p := new(Pool)
 	for _, b := range backends {
 		known := func(m *Member) bool { return m.backend.Key() == b.Key() }
 		if !slices.ContainsFunc(p.members, known) {
@@ -52,9 +50,6 @@ func New(name string, backends []*Backend, o Options) *Pool {
 	}
 	return p
 }
-
-// Name returns the name given to New.
-func (p *Pool) Name() string { return p.name }
 
 // Round is one request's way through the backends of a pool: each at most
 // once.
@@ -143,7 +138,6 @@ func (m *Member) Reuse() *Conn {
 			return nil
 		}
 		if time.Since(c.since) < idleTime && c.quiet() {
-			c.reused = true
 			return c
 		}
 		c.Close()
