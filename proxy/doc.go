@@ -42,9 +42,9 @@
 // # Change
 //
 // [Server.Apply] stores the new snapshot first and then judges what is open
-// again: the connections of changed tenants by block list and access of their
-// host, the requests in progress by everything that the table asks of a
-// request. Each of the two sides that could miss each other looks at what the
+// again: load balancers by whom their listener believes, connections by block
+// list and, of changed tenants, by the access of their host, the requests in
+// progress by everything that the table asks of a request. Each of the two sides that could miss each other looks at what the
 // other one writes first: see judge and settle.
 //
 // # Going down

@@ -38,8 +38,8 @@ type Pool struct {
 	turn    atomic.Uint32
 }
 
-// New returns a pool of backends. name tells it from others in errors. Backends of equal key count once, so that no attempt goes twice to the
-// same one.
+// New returns a pool of backends. name tells it from others in errors. Backends
+// of equal key count once, so that no attempt goes twice to the same one.
 func New(name string, backends []*Backend, o Options) *Pool {
 	p := new(Pool)
 	for _, b := range backends {
