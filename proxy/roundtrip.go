@@ -111,6 +111,7 @@ func (t *trip) try(m *pool.Member) outcome {
 			return t.follow(o)
 		}
 		t.replaced = true
+		t.ex.run.metrics.Retry()
 	}
 	c := t.dial(m)
 	if c == nil {
