@@ -134,13 +134,13 @@ const (
 )
 
 // hearOut tells the client that nothing more follows, and reads what it still
-// sends into scratch until it ends, too. The watch must be armed.
-func (c *conn) hearOut(scratch []byte) {
+// sends into room until it ends, too. The watch must be armed.
+func (c *conn) hearOut(room []byte) {
 	if tcp, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		_ = tcp.CloseWrite()
 	}
 	for total := 0; total < lingerBytes; {
-		n, err := c.Conn.Read(scratch)
+		n, err := c.Conn.Read(room)
 		if total += n; err != nil {
 			return
 		}
@@ -166,16 +166,7 @@ func (c *conn) gone() bool {
 // nothing more follows, and heard out for a while. What comes is read into room.
 func (c *conn) linger(stream clientStream, room []byte) {
 	defer c.Close()
-	if !c.watch.resume(lingerTime) || stream.CloseWrite() != nil {
-		return
-	}
-	if tcp, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		_ = tcp.CloseWrite()
-	}
-	for total := 0; total < lingerBytes; {
-		n, err := c.Conn.Read(room)
-		if total += n; err != nil {
-			return
-		}
+	if c.watch.resume(lingerTime) && stream.CloseWrite() == nil {
+		c.hearOut(room)
 	}
 }
