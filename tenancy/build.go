@@ -19,8 +19,8 @@ type build struct {
 	files    []reference
 	pairs    pairs
 	cases    []expectCase
-	untils   []int64  // Unix seconds at which entries of its lists end
-	narrowed [32]byte // digest of the second access that it was built with
+	untils   []int64 // Unix seconds at which entries of its lists end
+	narrowed narrowing
 }
 
 // backendUse is an address that the tenant sends requests to.
@@ -36,7 +36,6 @@ type builder struct {
 	v        *version
 	former   *build // what ran before; its pairs and authorities may stay. Nil for none
 	leniency leniency
-	narrow   *ipallow.Access
 
 	build
 	settings SettingsSpec // of the tenant, merged
@@ -64,19 +63,25 @@ const (
 	lenient            // and there is no other text: what its files held before is good enough, too
 )
 
-// buildVersion compiles v. narrow is a second access that must admit, too, or
-// nil.
-func (w *world) buildVersion(v *version, former *build, how leniency, narrow *ipallow.Access) *build {
-	b := &builder{w: w, v: v, former: former, leniency: how, narrow: narrow}
+// narrowing is the access of a text that is not served, which must admit, too.
+// The zero narrowing is none.
+type narrowing struct {
+	access *ipallow.Access
+	by     *version // whose it is
+}
+
+// buildVersion compiles v.
+func (w *world) buildVersion(v *version, former *build, how leniency, narrowed narrowing) *build {
+	b := &builder{w: w, v: v, former: former, leniency: how}
 	b.report = new(conf.Report)
-	b.narrowed = narrow.Digest()
+	b.narrowed = narrowed
 	b.pairs.byPlace = make(map[string]*tlsconfig.Certificate)
 	b.accesses = make(map[*AccessSpec]*ipallow.Access)
 	b.pools = make(map[conf.Pos]interchangeable)
 	b.rules = make(map[*HeadersSpec]*HeaderRules)
 	b.report.Add(v.report)
 	t := b.compile()
-	b.untils = untilsOf(b.accesses, narrow)
+	b.untils = untilsOf(b.accesses, narrowed.access)
 	b.uses = distinctUses(b.uses)
 	if b.report.Faults() == 0 && v.spec.Access != nil {
 		b.tenant = t
@@ -147,9 +152,9 @@ func (s *SettingsSpec) written() bool {
 func (b *builder) tenantLevels() []level {
 	levels := []level{{name: "tenant " + quote(b.v.id), access: b.access(b.v.spec.Access)}}
 	levels[0].how, _ = levels[0].access.RefuseWith()
-	if b.narrow != nil {
-		how, _ := b.narrow.RefuseWith()
-		levels = append(levels, level{"the new, broken text of tenant " + quote(b.v.id), b.narrow, how})
+	if narrow := b.narrowed.access; narrow != nil {
+		how, _ := narrow.RefuseWith()
+		levels = append(levels, level{"a newer, broken text of tenant " + quote(b.v.id), narrow, how})
 	}
 	// The new text may refuse as it likes: whatever is wrong with it must not keep
 	// the former one from being served.

@@ -139,7 +139,7 @@ func (c *compilation) build(e *entry) {
 				leniency = unchanged
 			}
 		}
-		e.fresh.build = e.keep(w.buildVersion(v, before, leniency, nil))
+		e.fresh.build = e.keep(w.buildVersion(v, before, leniency, narrowing{}))
 	}
 	switch {
 	case e.fresh.serves() && e.trouble.Faults() == 0:

@@ -51,7 +51,7 @@ func (e *entry) formerUses(w *world) []backendUse {
 	case e.former.build != nil:
 		return e.former.build.uses
 	case e.uses == nil:
-		e.uses = w.buildVersion(v, nil, lenient, nil).uses
+		e.uses = w.buildVersion(v, nil, lenient, narrowing{}).uses
 	}
 	return e.uses
 }

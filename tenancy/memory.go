@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"gatehouse/internal/conf"
-	"gatehouse/ipallow"
 )
 
 // memory is what a Table keeps for the compilation after it: what was read and
@@ -115,14 +114,14 @@ func (e *entry) fallBack(w *world) {
 	if e.former.version == nil {
 		return
 	}
-	narrow := e.narrower(w)
-	e.former.build = e.reuseRunning(w, narrow)
+	narrowed := e.narrower(w)
+	e.former.build = e.reuseRunning(w, narrowed)
 	if e.former.build == nil {
 		var before *build
 		if e.old != nil {
 			before = e.old.running.build
 		}
-		e.former.build = e.keep(w.buildVersion(e.former.version, before, lenient, narrow))
+		e.former.build = e.keep(w.buildVersion(e.former.version, before, lenient, narrowed))
 	}
 	if e.former.serves() {
 		e.chosen = e.former
@@ -130,29 +129,37 @@ func (e *entry) fallBack(w *world) {
 }
 
 // narrower returns the access of the new, broken text, where it can be read
-// and says something else: whoever it meant to shut out stays out.
-func (e *entry) narrower(w *world) *ipallow.Access {
+// and says something else: whoever it meant to shut out stays out. Where it
+// cannot, that of the broken text before it goes on to count: to mend a file
+// with one more mistake lets nobody in again.
+func (e *entry) narrower(w *world) narrowing {
 	if e.former.version == e.fresh.version {
-		return nil
+		return narrowing{}
 	}
-	fresh := e.fresh.version.readableAccess(w.sets)
-	if fresh == nil {
-		return nil
+	by := e.fresh.version
+	access := by.readableAccess(w.sets)
+	if access == nil && e.old != nil && e.old.running.build != nil {
+		if by = e.old.running.build.narrowed.by; by != nil {
+			access = by.readableAccess(w.sets)
+		}
 	}
-	if former := e.former.version.readableAccess(w.sets); former != nil && former.Digest() == fresh.Digest() {
-		return nil
+	if access == nil {
+		return narrowing{}
 	}
-	return fresh
+	if former := e.former.version.readableAccess(w.sets); former != nil && former.Digest() == access.Digest() {
+		return narrowing{}
+	}
+	return narrowing{access, by}
 }
 
 // reuseRunning returns the build that runs, if compiling it again would come to
 // the same.
-func (e *entry) reuseRunning(w *world, narrow *ipallow.Access) *build {
+func (e *entry) reuseRunning(w *world, narrowed narrowing) *build {
 	if !w.same || e.old == nil || e.old.running.version != e.former.version {
 		return nil
 	}
 	running := e.old.running.build
-	if running.narrowed != narrow.Digest() || running.filesChanged(w.in, e.former.version) {
+	if running.narrowed.access.Digest() != narrowed.access.Digest() || running.filesChanged(w.in, e.former.version) {
 		return nil
 	}
 	return running
