@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -162,6 +163,30 @@ func TestTrustOfHops(t *testing.T) {
 	if diff := cmp.Diff([]int{403, 200, 403, 403}, got); diff != "" {
 		t.Errorf("answers (-want +got):\n%s", diff)
 	}
+}
+
+// TestTrustOfTunnels: a WebSocket keeps what told its client after its head's
+// buffer has gone back.
+func TestTrustOfTunnels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, twoTenants)
+	w.answerWith(echo)
+	w.trust(balancer + ", " + otherBalancer)
+	c, _, err := websocket.Dial(t.Context(), "https://a.example/ws", &websocket.DialOptions{
+		HTTPClient: w.client("forwarded", balancer, false),
+		HTTPHeader: http.Header{"X-Forwarded-For": {"192.0.2.7", otherBalancer}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	say(t, c)
+	w.set("globex", "")
+	w.set("acme", twoTenants["acme"]+"paths: {allow: [double_slash]}\n")
+	say(t, c)
+	w.listen = strings.ReplaceAll(w.listen, ", "+otherBalancer+"]", "]")
+	w.apply()
+	diesWithin(t, c, aSecond)
 }
 
 // TestTrustUntil: an entry of a trust set ends as any other does.
