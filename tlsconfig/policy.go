@@ -15,8 +15,8 @@ type PolicyOptions struct {
 	// Certificate picks the certificate of a handshake. nil without an error
 	// sends unrecognized_name; an error sends internal_error.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
-	// NextProtos are the protocols above TLS, by preference; nil stands for h2
-	// and http/1.1.
+	// NextProtos are the protocols above TLS, by preference; nil stands for h2,
+	// http/1.1 and http/1.0, which is all that some old clients offer.
 	NextProtos []string
 	// Now is the clock; nil stands for time.Now.
 	Now func() time.Time
@@ -37,7 +37,7 @@ func NewPolicies(o PolicyOptions) *Policies {
 		o.Now = time.Now
 	}
 	if o.NextProtos == nil {
-		o.NextProtos = []string{"h2", "http/1.1"}
+		o.NextProtos = []string{"h2", "http/1.1", "http/1.0"}
 	}
 	p := &Policies{refusing: refusingConfig(o)}
 	for i := range p.byProfile {

@@ -138,6 +138,8 @@ func TestProtocols(t *testing.T) {
 	}{
 		{[]string{"http/1.1", "h2"}, "h2", false},
 		{[]string{"http/1.1"}, "http/1.1", false},
+		{[]string{"http/1.0", "http/1.1"}, "http/1.1", false},
+		{[]string{"http/1.0"}, "http/1.0", false},
 		{nil, "", false},
 		{[]string{"spdy/3"}, "", true},
 	} {
