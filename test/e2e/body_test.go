@@ -37,3 +37,21 @@ func TestLargeBodies(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlyAnswers: an answer in the middle of an upload reaches its client whole, over both protocols.
+func TestEarlyAnswers(t *testing.T) {
+	x := newTransfers(t)
+	for _, c := range []*http.Client{x.client(t, clientOfAcme), x.client(t, clientOfAcme, "h2")} {
+		for _, body := range []io.Reader{bytes.NewReader(make([]byte, 16<<20)), io.MultiReader(bytes.NewReader(make([]byte, 16<<20)))} {
+			answer, err := c.Post(x.url("acme.example", "/refuse"), "application/octet-stream", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			if err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge || string(got) != "too much for me\n" {
+				t.Errorf("%s: %s %q, %v, want 413, too much for me", answer.Proto, answer.Status, got, err)
+			}
+		}
+	}
+}

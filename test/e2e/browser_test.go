@@ -21,17 +21,9 @@ func TestBrowser(t *testing.T) {
 	if err := chromedp.Do(ctx, chromedp.Navigate(fmt.Sprintf("http://acme.example:%d/welcome", w.http))); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(script string) string {
-		t.Helper()
-		got, err := chromedp.Run(ctx, chromedp.Evaluate[string](script))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
-	title := ask(`document.title`)
-	protocol := ask(`performance.getEntriesByType("navigation")[0].nextHopProtocol`)
-	body := ask(`location.href + " " + document.body.innerText`)
+	title := evaluate(ctx, t, `document.title`)
+	protocol := evaluate(ctx, t, `performance.getEntriesByType("navigation")[0].nextHopProtocol`)
+	body := evaluate(ctx, t, `location.href + " " + document.body.innerText`)
 	if title != "acme" || protocol != "h2" {
 		t.Errorf("title %q over %q, want acme over h2", title, protocol)
 	}
@@ -43,7 +35,7 @@ func TestBrowser(t *testing.T) {
 }
 
 // chromium starts a browser with a home of its own, in which our root is trusted.
-func chromium(t *testing.T, w *world) context.Context {
+func chromium(t *testing.T, w *world, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	home := t.TempDir()
 	db := filepath.Join(home, ".pki", "nssdb")
@@ -66,6 +58,7 @@ func chromium(t *testing.T, w *world) context.Context {
 		chromedp.Flag("host-resolver-rules", "MAP *.example 127.0.0.1"),
 		chromedp.NoSandbox, // root and most containers have none, and the only pages it sees are ours
 	)
+	options = append(options, more...)
 	// A cold start of a browser on a busy machine takes most of this.
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	t.Cleanup(cancel)

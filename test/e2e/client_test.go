@@ -112,6 +112,17 @@ func plainGet(target, host string) string {
 // curl fetches as an operator would, with certificate verification and a source address, and gives head and body.
 func (w *world) curl(t *testing.T, from string, args ...string) outcome {
 	t.Helper()
+	return w.runCurl(t, "", from, args...)
+}
+
+// curlWith does so for a client of acme that has something to send.
+func (w *world) curlWith(t *testing.T, stdin string, args ...string) outcome {
+	t.Helper()
+	return w.runCurl(t, stdin, clientOfAcme, args...)
+}
+
+func (w *world) runCurl(t *testing.T, stdin, from string, args ...string) outcome {
+	t.Helper()
 	resolve := func(host string, port int) []string {
 		return []string{"--resolve", fmt.Sprintf("%s:%d:127.0.0.1", host, port)}
 	}
@@ -120,7 +131,7 @@ func (w *world) curl(t *testing.T, from string, args ...string) outcome {
 		all = append(all, resolve(host, w.https)...)
 		all = append(all, resolve(host, w.http)...)
 	}
-	return command(t, "", tool(t, "curl"), append(all, args...)...)
+	return command(t, stdin, tool(t, "curl"), append(all, args...)...)
 }
 
 // has wants every word in what curl printed.

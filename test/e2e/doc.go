@@ -1,6 +1,6 @@
 // Package e2e drives the finished binary with the programs that stand around
-// it in the field: nginx behind it; curl, openssl, Chromium and WebSocket
-// clients in front of it.
+// it in the field: nginx and applications behind it; curl, openssl, Chromium and
+// WebSocket clients in front of it.
 //
 // Each test has a world of its own below a temporary folder: a table, a state
 // folder, backends of two tenants, and ports that nobody else has. Clients
