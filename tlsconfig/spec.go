@@ -15,30 +15,32 @@ type Spec struct {
 	Later        conf.Later                      `conf:"client_certificates"`
 }
 
-// CertificateSpec is one source of certificates as written: a pair of files, or
-// the internal CA.
+// CertificateSpec is one source of certificates as written: a pair of files, the
+// internal CA, or ACME.
 type CertificateSpec struct {
 	conf.Whole
 	Cert     conf.At[string] `conf:"cert" doc:"PEM file with the certificate and after it the chain that signed it" example:"tls/acme.pem"`
 	Key      *conf.Secret    `conf:"key" doc:"its private key, PEM, without a passphrase" example:"{file: secrets/acme/key.pem}"`
 	Internal conf.At[bool]   `conf:"internal" doc:"issue certificates from the gateway's own CA" example:"true"`
-	Later    conf.Later      `conf:"acme"`
+	ACME     *ACMESpec       `conf:"acme" doc:"obtain certificates from a public CA by ACME; on a tenant or host, which may only choose it and its profile, the main file must say with which account"`
 }
 
-// CheckConf demands either a pair or the internal CA.
+// CheckConf demands exactly one source.
 func (s *CertificateSpec) CheckConf(p conf.Pos, r *conf.Report) {
 	pair := s.Cert.Set() || s.Key != nil
 	switch {
+	case s.ACME != nil && (pair || s.Internal.Set()):
+		r.Fault(s.ACME.Pos, "make it an item of its own", "acme stands beside another source; expected one of them")
 	case pair && s.Internal.Set():
 		r.Fault(s.Internal.Pos, "make it an item of its own", "internal stands beside a pair of files; expected one of them")
 	case pair && (!s.Cert.Set() || s.Key == nil):
 		r.Fault(p, "", "half a pair; expected cert and key")
 	case pair && s.Cert.V == "":
 		r.Fault(s.Cert.Pos, "", "cert is %q; expected a file", s.Cert.V)
-	case !pair && !s.Internal.Set():
-		r.Fault(p, "write {cert: FILE, key: {file: FILE}} or {internal: true}", "a certificate without a source; expected a pair of files or the internal CA")
-	case !pair && !s.Internal.V:
-		r.Fault(s.Internal.Pos, "remove it", "internal is false; expected true, or a pair of files")
+	case s.ACME == nil && !pair && !s.Internal.Set():
+		r.Fault(p, "write {cert: FILE, key: {file: FILE}}, {acme: {email: ADDRESS}} or {internal: true}", "a certificate without a source; expected a pair of files, acme or the internal CA")
+	case s.ACME == nil && !pair && !s.Internal.V:
+		r.Fault(s.Internal.Pos, "remove it", "internal is false; expected true, acme, or a pair of files")
 	}
 }
 

@@ -94,7 +94,9 @@ func TestSpecFindings(t *testing.T) {
 		{"profile", `tls: {profile: modren}`, `t.yaml:1:16: "modren" is unknown; expected "intermediate" or "modern"
     hint: did you mean "modern"?
 `},
-		{"acme", `tls: {certificates: {acme: {email: ops@host.example}}}`, `t.yaml:1:22: "acme" is not in this version
+		{"acme", `tls: {certificates: {acme: {email: ops@host.example}}}`, ""},
+		{"acme and a pair", `tls: {certificates: {acme: {}, cert: a.pem, key: {file: a.key}}}`, `t.yaml:1:28: acme stands beside another source; expected one of them
+    hint: make it an item of its own
 `},
 		{"no key", `tls: {certificates: {cert: a.pem}}`, `t.yaml:1:21: half a pair; expected cert and key
 `},
@@ -105,10 +107,10 @@ func TestSpecFindings(t *testing.T) {
 		{"both", `tls: {certificates: {cert: a.pem, key: {file: a.key}, internal: true}}`, `t.yaml:1:65: internal stands beside a pair of files; expected one of them
     hint: make it an item of its own
 `},
-		{"nothing", `tls: {certificates: {}}`, `t.yaml:1:21: a certificate without a source; expected a pair of files or the internal CA
-    hint: write {cert: FILE, key: {file: FILE}} or {internal: true}
+		{"nothing", `tls: {certificates: {}}`, `t.yaml:1:21: a certificate without a source; expected a pair of files, acme or the internal CA
+    hint: write {cert: FILE, key: {file: FILE}}, {acme: {email: ADDRESS}} or {internal: true}
 `},
-		{"not internal", `tls: {certificates: {internal: false}}`, `t.yaml:1:32: internal is false; expected true, or a pair of files
+		{"not internal", `tls: {certificates: {internal: false}}`, `t.yaml:1:32: internal is false; expected true, acme, or a pair of files
     hint: remove it
 `},
 	} {
