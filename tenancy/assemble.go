@@ -23,6 +23,7 @@ func (c *compilation) assemble() {
 		listeners:  slices.Clone(in.Listeners),
 		publicPort: in.PublicPort,
 		timeouts:   c.w.builtin.Timeouts.compile(),
+		limits:     c.w.limits,
 		dialling:   c.w.dialling,
 	}
 	if t.publicPort == 0 {

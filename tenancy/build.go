@@ -143,7 +143,7 @@ func (s *HostSpec) hasOwn() bool {
 
 // written reports whether anything is set.
 func (s *SettingsSpec) written() bool {
-	return s.Timeouts != nil || s.Headers != nil || s.PassHeaders.Set() || s.RequestBuffer.Set() ||
+	return s.Timeouts != nil || s.Limits != nil || s.Headers != nil || s.PassHeaders.Set() || s.RequestBuffer.Set() ||
 		s.Paths != nil || s.TLS != nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"hash"
 	"strings"
+
+	"gatehouse/internal/http1"
 )
 
 // digestTenant is equal for two compilations of a tenant that mean the same to
@@ -76,11 +78,13 @@ func (d digester) site(s *site) {
 	d.flags(s.paths.encodedSlash, s.paths.doubleSlash, s.paths.backslash, s.paths.protected)
 	d.numbers(int64(s.profile), int64(len(s.routes)))
 	d.timeouts(s.timeouts)
+	d.limits(s.limits)
 	for _, r := range s.routes {
 		d.text(r.prefix, r.match, r.poolKey, strings.Join(r.pass, ","))
 		d.flags(r.fold)
 		d.levels(r.levels)
 		d.timeouts(r.timeouts)
+		d.limits(r.limits)
 		d.numbers(r.buffer)
 		d.headers(r.headers)
 	}
@@ -88,6 +92,13 @@ func (d digester) site(s *site) {
 
 func (d digester) timeouts(t Timeouts) {
 	d.numbers(int64(t.Connect), int64(t.Header), int64(t.FirstByte), int64(t.Idle), int64(t.KeepAlive), int64(t.UpgradeIdle))
+}
+
+func (d digester) limits(l *Limits) {
+	for _, m := range []http1.Limits{l.Request, l.Answer} {
+		d.numbers(int64(m.HeadBytes), int64(m.Fields), int64(m.TargetBytes), int64(m.ChunkExtensionBytes), int64(m.TrailerBytes))
+	}
+	d.numbers(int64(l.Interim), l.MinRate.PerSecond, int64(l.MinRate.After), int64(l.MinRate.Ahead))
 }
 
 func (d digester) headers(h *HeaderRules) {

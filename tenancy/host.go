@@ -48,6 +48,7 @@ type site struct {
 	paths    pathRules
 	profile  tlsconfig.Profile
 	timeouts Timeouts
+	limits   *Limits
 	hsts     string   // for hosts that are not served from the internal CA
 	hstsPos  conf.Pos // where a tenant says so; zero where none does
 }
@@ -81,6 +82,10 @@ func (h *Host) HSTS() string { return h.hsts }
 // Timeouts returns what holds where no route is known: before and between
 // requests.
 func (h *Host) Timeouts() Timeouts { return h.site.timeouts }
+
+// Limits returns what requests are held to before their route is known. It
+// holds on to nothing else of the table.
+func (h *Host) Limits() *Limits { return h.site.limits }
 
 // Routes returns the host's routes, the longest prefix first.
 func (h *Host) Routes() []*Route { return slices.Clone(h.site.routes) }

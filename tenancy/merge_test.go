@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"gatehouse/internal/http1"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
@@ -18,11 +19,13 @@ include: [tenants/*.yaml]
 tls: {hsts: {max_age: 365d}, certificates: {cert: tls/main.pem, key: {file: tls/main.key}}}
 defaults:
   timeouts: {connect: 1s, first_byte: 10s, idle: 10s}
+  limits: {head: 8KiB, fields: 40, interim: 2, min_rate: off}
   headers: {response: {set: {X-Level: defaults, X-Defaults: "1"}, remove: [Server]}}
 groups:
   gold:
     timeouts: {first_byte: 20s, idle: 20s}
     tls: {profile: modern}
+    limits: {fields: 50, trailers: 1KiB}
     pass_headers: [x_workflow_id]
 -- tenants/acme.yaml --
 group: gold
@@ -30,15 +33,18 @@ hosts:
   - acme.example
   - host: api.acme.example
     timeouts: {idle: 40s, upgrade_idle: 2h}
+    limits: {target: 2KiB, min_rate: 1KiB/s}
     tls: {profile: intermediate, hsts: {include_subdomains: true}}
     headers: {response: {set: {x-level: host}, remove: []}}
     request_buffer: 0B
 access: {allow: [203.0.113.0/28]}
 timeouts: {idle: 30s, keep_alive: 5s}
+limits: {head: 32KiB, chunk_extensions: 0B}
 backends: ["http://10.4.1.10:8080", "http://10.4.1.11:8080"]
 routes:
   /reports/:
     timeouts: {first_byte: 10m}
+    limits: {answer_head: 4KiB, interim: 3, min_rate_after: 1m}
     request_buffer: 1KiB
     headers: {request: {set: {X-Report: "yes"}, remove: [Cookie]}}
 `
@@ -93,4 +99,46 @@ func diff[T any](t *testing.T, what string, want, got T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("%s differ (-want +got):\n%s", what, d)
 	}
+}
+
+// TestMergingLimits does the same with limits.
+func TestMergingLimits(t *testing.T) {
+	tree := newTree(t, txtar.Parse([]byte(mergeArchive)))
+	tree.direct(t, []string{"pair", "tls/main.pem", "tls/main.key", "acme.example", "*.acme.example"})
+	table, _ := tree.compile(nil)
+	want := tenancy.Limits{
+		Request: http1.Limits{HeadBytes: 8 << 10, Fields: 40, TargetBytes: 16 << 10, ChunkExtensionBytes: 4 << 10, TrailerBytes: 8 << 10},
+		Answer:  http1.Limits{HeadBytes: 64 << 10, Fields: 40, TargetBytes: 16 << 10, ChunkExtensionBytes: 4 << 10, TrailerBytes: 8 << 10},
+		Interim: 2,
+		MinRate: tenancy.MinRate{After: 10 * time.Second, Ahead: 10 * time.Second},
+	}
+	diff(t, "the table's limits", &want, table.Limits())
+	plain, api := table.Lookup("acme.example"), table.Lookup("api.acme.example")
+	for _, m := range []*http1.Limits{&want.Request, &want.Answer} {
+		m.Fields, m.ChunkExtensionBytes, m.TrailerBytes = 50, 0, 1<<10
+	}
+	want.Request.HeadBytes, want.MinRate.Ahead = 32<<10, 30*time.Second
+	diff(t, "the host's limits", &want, plain.Limits())
+	reports, root := plain.Routes()[0], plain.Routes()[1]
+	if root.Limits() != plain.Limits() {
+		t.Error("a route that says nothing has a copy of its host's limits")
+	}
+	onRoute := want
+	onRoute.Answer.HeadBytes, onRoute.Interim, onRoute.MinRate.After = 4<<10, 3, time.Minute
+	diff(t, "the route's limits", &onRoute, reports.Limits())
+	for _, m := range []*http1.Limits{&want.Request, &want.Answer} {
+		m.TargetBytes = 2 << 10
+	}
+	want.MinRate = tenancy.MinRate{PerSecond: 1 << 10, After: 10 * time.Second, Ahead: 40 * time.Second}
+	diff(t, "the other host's limits", &want, api.Limits())
+}
+
+// TestBuiltinLimits: what nobody writes is what the reference says.
+func TestBuiltinLimits(t *testing.T) {
+	table, _ := newTree(t, txtar.Parse([]byte("-- gatehouse.yaml --\nversion: 1\n"))).compile(nil)
+	want := &tenancy.Limits{
+		Request: http1.DefaultLimits(), Answer: http1.DefaultLimits(), Interim: 16,
+		MinRate: tenancy.MinRate{PerSecond: 240, After: 10 * time.Second, Ahead: time.Minute},
+	}
+	diff(t, "the built-in limits", want, table.Limits())
 }

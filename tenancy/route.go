@@ -20,6 +20,7 @@ type Route struct {
 	backends []*pool.Backend
 	poolKey  string
 	timeouts Timeouts
+	limits   *Limits
 	buffer   int64
 	headers  *HeaderRules
 	pass     []string // lower case, sorted
@@ -63,6 +64,10 @@ func (r *Route) PoolKey() string { return r.poolKey }
 
 // Timeouts returns the bounds of exchanges on this route.
 func (r *Route) Timeouts() Timeouts { return r.timeouts }
+
+// Limits returns what exchanges on this route are held to. It holds on to
+// nothing else of the table.
+func (r *Route) Limits() *Limits { return r.limits }
 
 // RequestBuffer returns the Content-Length in bytes up to which a body is read
 // before a backend is taken.

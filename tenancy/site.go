@@ -43,6 +43,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		paths:    settings.pathRules(),
 		profile:  settings.TLS.ProfileOr(b.w.in.TLS.Profile),
 		timeouts: settings.Timeouts.compile(),
+		limits:   settings.limitsLike(b.w.limits),
 	}
 	b.compileHSTS(s, settings.TLS.HSTS)
 	if len(t.routes) > allRoutesMost {
@@ -61,7 +62,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	}
 	b.protect(s, t, drafts, &settings)
 	for _, d := range drafts {
-		s.routes = append(s.routes, b.compileRoute(t, d))
+		s.routes = append(s.routes, b.compileRoute(t, s, d))
 		s.reach = max(s.reach, len(d.match)+1, len(d.folded)+1)
 	}
 	b.nest(s, t, drafts)
@@ -141,6 +142,7 @@ func (b *builder) tooManyRoutes(at conf.Pos, n int, host *HostSpec) {
 func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
 	checkExchange(&spec.ExchangeSpec, b.report)
 	checkRouteTimeouts(spec.Timeouts, b.report)
+	checkRouteLimits(spec.Limits, b.report)
 	if !spec.fits() {
 		b.overfull = true
 		return
@@ -241,12 +243,13 @@ func foldedMatch(match string) string {
 }
 
 // compileRoute compiles a route but for the levels of routes around it.
-func (b *builder) compileRoute(t *Tenant, d *routeDraft) *Route {
+func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 	r := &Route{
 		prefix:   d.prefix,
 		match:    d.match,
 		fold:     len(d.own) > 0,
 		timeouts: d.exchange.Timeouts.compile(),
+		limits:   d.exchange.limitsLike(s.limits),
 		buffer:   d.exchange.requestBuffer(),
 		headers:  b.compileHeaders(d.exchange.Headers),
 		pass:     d.exchange.passHeaders(),

@@ -23,6 +23,7 @@ type Table struct {
 	listeners  []*Listener
 	publicPort int
 	timeouts   Timeouts
+	limits     *Limits
 	untils     []int64 // Unix seconds, sorted, each once
 	dialling   dialRules
 	memory     *memory
@@ -80,6 +81,10 @@ func (t *Table) Listeners() []*Listener { return slices.Clone(t.listeners) }
 // Timeouts returns what holds where no host is known: on plain HTTP, and until
 // the handshake names one.
 func (t *Table) Timeouts() Timeouts { return t.timeouts }
+
+// Limits returns what requests are held to where no host is known. It holds on
+// to nothing else of the table.
+func (t *Table) Limits() *Limits { return t.limits }
 
 // Blocks reports whether client is on the block list at the Unix second now; 0
 // asks as if no `until` had passed. It does not allocate.

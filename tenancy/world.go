@@ -16,6 +16,7 @@ type world struct {
 	in         *Input
 	decoder    *conf.Decoder
 	builtin    SettingsSpec // what tls of the main file says, then its defaults
+	limits     *Limits      // of builtin
 	groups     map[string]*SettingsSpec
 	sets       *ipallow.Sets
 	block      *ipallow.List
@@ -48,6 +49,7 @@ func newWorld(in *Input, r *conf.Report) *world {
 			w.decoder.Merge(&w.builtin, in.Main.Defaults)
 		}
 	}
+	w.limits = w.builtin.limits()
 	w.groups = make(map[string]*SettingsSpec, len(in.Main.Groups))
 	for i := range in.Main.Groups {
 		group := &in.Main.Groups[i]

@@ -95,6 +95,32 @@ func TestSize(t *testing.T) {
 	}
 }
 
+func TestByteRate(t *testing.T) {
+	shape := `is not a byte rate; write it like "240B/s", with one of the units B/s, KiB/s, MiB/s, GiB/s, or write "off"`
+	for text, want := range map[string]string{
+		"off":       "off",
+		"0B/s":      "off",
+		"240B/s":    "240B/s",
+		"1024B/s":   "1KiB/s",
+		"2MiB/s":    "2MiB/s",
+		"240":       `"240" has no unit; write it like "240B/s"`,
+		"0":         `"0" has no unit; write it like "0B/s"`,
+		"240/s":     `"240/s" has no unit; write it like "240B/s"`,
+		"240B":      `"240B" has no time; write it like "240B/s"`,
+		"-1B/s":     `"-1B/s" is negative; a byte rate is 0B/s or more`,
+		"240B/m":    `"240B/m" ` + shape,
+		"240 B/s":   `"240 B/s" ` + shape,
+		"240kbit/s": `"240kbit/s" ` + shape,
+		"/s":        `"/s" ` + shape,
+		"":          `"" ` + shape,
+		"none":      `"none" ` + shape,
+	} {
+		if got := parsed[ByteRate](text); got != want {
+			t.Errorf("byte rate %q = %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestDate(t *testing.T) {
 	shape := `is not a date; write it as year-month-day, like "2027-01-31"`
 	none := `is not in the calendar; write a day like "2027-01-31"`
@@ -122,7 +148,7 @@ func TestDate(t *testing.T) {
 // A good text matches the pattern of its type, its example is good, and what
 // String prints can be read again.
 func TestScalarTypes(t *testing.T) {
-	for _, scalar := range []Scalar{new(Duration), new(Size), new(Date)} {
+	for _, scalar := range []Scalar{new(Duration), new(Size), new(ByteRate), new(Date)} {
 		described := scalar.ConfType()
 		if !regexp.MustCompile(described.Pattern).MatchString(described.Example) {
 			t.Errorf("%s: example %q does not match %s", described.Name, described.Example, described.Pattern)
@@ -134,12 +160,13 @@ func TestScalarTypes(t *testing.T) {
 }
 
 func FuzzScalars(f *testing.F) {
-	for _, seed := range []string{"1h30m", "64MiB", "2027-01-31", "", "-1", "9999999999999999999d"} {
+	for _, seed := range []string{"1h30m", "64MiB", "240B/s", "off", "2027-01-31", "", "-1", "9999999999999999999d"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		checkScalar[Duration](t, text)
 		checkScalar[Size](t, text)
+		checkScalar[ByteRate](t, text)
 		checkScalar[Date](t, text)
 	})
 }
