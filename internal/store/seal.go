@@ -2,12 +2,12 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 
@@ -49,19 +49,14 @@ const (
 	sealLabelID  = "gatehouse store seal v1: key id"
 )
 
-type sealed struct {
-	inner  Store
+// A sealKey is one key, ready to seal and open.
+type sealKey struct {
+	id     string // hex, as operators see it
 	header []byte // magic, version, key id: equal for all blobs of this key
 	aead   cipher.AEAD
 }
 
-// Seal returns a Store that encrypts and authenticates every value with key,
-// which has KeyBytes bytes, before it reaches inner. Keys stay readable. The
-// slice is not kept.
-//
-// Get of a blob that does not open returns a *DamagedError, or a
-// *ForeignError where the blob is whole but another seal key wrote it.
-func Seal(inner Store, key []byte) (Store, error) {
+func newSealKey(key []byte) (*sealKey, error) {
 	if len(key) != KeyBytes {
 		return nil, fmt.Errorf("the seal key has %d bytes, not %d; %s", len(key), KeyBytes, howToMakeKey)
 	}
@@ -78,54 +73,32 @@ func Seal(inner Store, key []byte) (Store, error) {
 		return nil, fmt.Errorf("seal key: %w", err)
 	}
 	header := append([]byte(sealMagic), sealVersion)
-	return &sealed{inner: inner, header: append(header, id...), aead: aead}, nil
+	return &sealKey{id: hex.EncodeToString(id), header: append(header, id...), aead: aead}, nil
 }
 
-// Get implements Store.
-func (s *sealed) Get(ctx context.Context, key string) ([]byte, error) {
-	blob, err := s.inner.Get(ctx, key)
+// KeyID returns the id of a seal key, in hex: what its blobs name and what
+// operators are shown. It tells nothing about the key.
+func KeyID(key []byte) (string, error) {
+	k, err := newSealKey(key)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return s.open(key, blob)
+	return k.id, nil
 }
 
-// Put implements Store.
-func (s *sealed) Put(ctx context.Context, key string, value []byte) error {
-	if err := CheckKey(key); err != nil {
-		return err
-	}
-	if len(value) > MaxValueBytes {
-		return tooLarge(key, len(value), MaxValueBytes)
-	}
-	return s.inner.Put(ctx, key, s.close(key, value))
-}
-
-// Delete implements Store.
-func (s *sealed) Delete(ctx context.Context, key string) error { return s.inner.Delete(ctx, key) }
-
-// List implements Store.
-func (s *sealed) List(ctx context.Context, prefix string) ([]string, error) {
-	return s.inner.List(ctx, prefix)
-}
-
-// SetAside implements Store. The blob stays sealed.
-func (s *sealed) SetAside(ctx context.Context, key string) (string, error) {
-	return s.inner.SetAside(ctx, key)
-}
-
-// close returns the sealed blob of value at key.
-func (s *sealed) close(key string, value []byte) []byte {
+// seal returns the sealed blob of value at key.
+func (k *sealKey) seal(key string, value []byte) []byte {
 	blob := make([]byte, sealHeaderBytes+chacha20poly1305.NonceSizeX, len(value)+sealExtraBytes)
-	copy(blob, s.header)
+	copy(blob, k.header)
 	nonce := blob[sealHeaderBytes:]
 	rand.Read(nonce)
-	blob = s.aead.Seal(blob, nonce, value, s.associated(key))
+	blob = k.aead.Seal(blob, nonce, value, k.associated(key))
 	return binary.BigEndian.AppendUint32(blob, sealSum(blob))
 }
 
-// open returns the value of a sealed blob found at key.
-func (s *sealed) open(key string, blob []byte) ([]byte, error) {
+// sealedBy returns the header of a blob found at key, which names the seal key
+// that opens it, once the blob is known to be whole.
+func sealedBy(key string, blob []byte) ([]byte, error) {
 	if len(blob) < len(sealMagic)+1+sealSumBytes || string(blob[:len(sealMagic)]) != sealMagic {
 		return nil, &DamagedError{key, "it is not a sealed blob"}
 	}
@@ -134,16 +107,19 @@ func (s *sealed) open(key string, blob []byte) ([]byte, error) {
 		return nil, &DamagedError{key, "its checksum does not match, bytes were lost or altered"}
 	}
 	if version := body[len(sealMagic)]; version != sealVersion {
-		return nil, &ForeignError{key, fmt.Sprintf("it has seal version %d, this program knows %d; a newer one wrote it", version, sealVersion)}
+		return nil, &ForeignError{Key: key, Why: fmt.Sprintf("it has seal version %d, this program knows %d; a newer one wrote it", version, sealVersion)}
 	}
 	if len(blob) < sealExtraBytes {
 		return nil, &DamagedError{key, "it is too short for a sealed blob"}
 	}
-	if !bytes.Equal(body[:sealHeaderBytes], s.header) {
-		return nil, &ForeignError{key, "it was sealed with another key; start with the seal key that the state was written with"}
-	}
-	nonce := body[sealHeaderBytes:][:chacha20poly1305.NonceSizeX]
-	value, err := s.aead.Open(nil, nonce, body[sealHeaderBytes+len(nonce):], s.associated(key))
+	return body[:sealHeaderBytes], nil
+}
+
+// open returns the value of a blob that sealedBy took for one of this key.
+func (k *sealKey) open(key string, blob []byte) ([]byte, error) {
+	body := blob[sealHeaderBytes : len(blob)-sealSumBytes]
+	nonce, body := body[:chacha20poly1305.NonceSizeX], body[chacha20poly1305.NonceSizeX:]
+	value, err := k.aead.Open(nil, nonce, body, k.associated(key))
 	if err != nil {
 		return nil, &DamagedError{key, "the seal does not open, it was altered or moved here from another key"}
 	}
@@ -152,8 +128,8 @@ func (s *sealed) open(key string, blob []byte) ([]byte, error) {
 
 // associated returns the associated data of key. The header has a fixed
 // length, so no two pairs of header and key run together.
-func (s *sealed) associated(key string) []byte {
-	return append(bytes.Clone(s.header), key...)
+func (k *sealKey) associated(key string) []byte {
+	return append(bytes.Clone(k.header), key...)
 }
 
 func sealSum(blob []byte) uint32 {

@@ -84,7 +84,7 @@ func usableKey(key []byte) ([]byte, error) {
 // seals and protects copies of the state alone, not the machine's disk. The
 // caller holds the lock of the state, so no two processes create at once.
 func LoadOrCreateKey(path string) (key []byte, created bool, err error) {
-	key, err = loadKey(path)
+	key, err = LoadKey(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, false, err
 	}
@@ -96,7 +96,9 @@ func LoadOrCreateKey(path string) (key []byte, created bool, err error) {
 	return key, true, nil
 }
 
-func loadKey(path string) ([]byte, error) {
+// LoadKey returns the seal key in the file at path. Where there is none the
+// error matches fs.ErrNotExist.
+func LoadKey(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("seal key: %w", err)
@@ -127,9 +129,31 @@ func writeKey(path, text string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	return MoveKey(f.Name(), path)
+}
+
+// MoveKey gives the key file from the name to, durably, in place of a file that
+// may be there. Both are in one folder.
+func MoveKey(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
 		return err
 	}
+	return syncFolder(filepath.Dir(to))
+}
+
+// RemoveKey removes a key file, durably. One that is not there is nil.
+func RemoveKey(path string) error {
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -102,8 +102,9 @@ func (e *DamagedError) Is(target error) bool { return target == ErrDamaged }
 // ErrForeign and not ErrDamaged: setting the blob aside would throw away state
 // that the right key opens.
 type ForeignError struct {
-	Key string
-	Why string // in plain words, for the operator
+	Key     string
+	Why     string // in plain words, for the operator
+	SealKey string // the id of the seal key that the blob names; empty where it cannot be told
 }
 
 func (e *ForeignError) Error() string { return fmt.Sprintf("%q cannot be opened: %s", e.Key, e.Why) }
