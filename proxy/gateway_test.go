@@ -92,7 +92,7 @@ func compileTable(t testing.TB, tenant string, with setup) *tenancy.Table {
 		MainFile:  "gatehouse.yaml",
 		Sets:      ipallow.CompileSets(nil, nil, &report),
 		Listeners: listeners,
-		TLS:       tenancy.TLSDefaults{Internal: true},
+		TLS:       tenancy.TLSDefaults{Issuer: tenancy.InternalCA},
 		Files:     []tenancy.TenantFile{{ID: "acme", Path: "acme.yaml", Text: []byte(tenant)}},
 		FS:        with.files,
 		Now:       time.Now(),

@@ -206,7 +206,7 @@ func (w *world) compile() *tenancy.Table {
 	}
 	table, result := tenancy.Compile(tenancy.Input{
 		Main: main, MainFile: "gatehouse.yaml", Sets: sets, Listeners: listeners, PublicPort: 8443,
-		TLS: tenancy.TLSDefaults{Internal: true}, Files: files, FS: fstest.MapFS{}, Now: time.Now(), Previous: w.table,
+		TLS: tenancy.TLSDefaults{Issuer: tenancy.InternalCA}, Files: files, FS: fstest.MapFS{}, Now: time.Now(), Previous: w.table,
 	})
 	if len(report.Findings()) > 0 || !result.Applicable() || len(result.Quarantined) > 0 {
 		w.t.Fatalf("the table does not compile: %v %v", report.Findings(), result.Report.Findings())

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -53,6 +54,7 @@ type tree struct {
 	keys     tenancy.KeyMode
 	cases    tenancy.CaseMode
 	lastGood map[string][]byte
+	provided []string // "TENANT NAME" of what a DNS-01 provider covers
 	now      time.Time
 }
 
@@ -88,6 +90,10 @@ func (tr *tree) direct(t testing.TB, words []string) {
 		cert, key := testPair(t, words[3:], testNow.Add(-time.Hour))
 		tr.files[words[1]] = &fstest.MapFile{Data: cert}
 		tr.files[words[2]] = &fstest.MapFile{Data: key}
+	case "provider": // provider TENANT NAME...: a DNS-01 provider covers the names for the tenant
+		for _, name := range words[2:] {
+			tr.provided = append(tr.provided, words[1]+" "+name)
+		}
 	case "keys-unreadable":
 		tr.keys = tenancy.NoteIfUnreadable
 	case "cases-warn":
@@ -130,8 +136,9 @@ func (tr *tree) compile(previous *tenancy.Table) (*tenancy.Table, *tenancy.Resul
 	in := tenancy.Input{
 		Main: &main.MainSpec, MainFile: "gatehouse.yaml", MainText: text, Sets: sets, FS: tr.files,
 		Previous: previous, Keys: tr.keys, Cases: tr.cases, Now: tr.now,
-		LastGood: func(id string) ([]byte, bool) { text, ok := tr.lastGood[id]; return text, ok },
-		TLS:      tenancy.TLSDefaults{Internal: true},
+		LastGood:    func(id string) ([]byte, bool) { text, ok := tr.lastGood[id]; return text, ok },
+		TLS:         tenancy.TLSDefaults{Issuer: tenancy.InternalCA},
+		DNSProvider: func(tenant, name string) bool { return slices.Contains(tr.provided, tenant+" "+name) },
 		MachineAddrs: func(a netip.Addr) bool {
 			return a == netip.MustParseAddr("10.0.0.1")
 		},
@@ -153,8 +160,13 @@ func (tr *tree) compile(previous *tenancy.Table) (*tenancy.Table, *tenancy.Resul
 func (tr *tree) defaults(spec *tlsconfig.Spec, r *conf.Report) tenancy.TLSDefaults {
 	d := tenancy.TLSDefaults{Profile: spec.ProfileOr(tlsconfig.Intermediate), HSTS: spec.HSTS}
 	for _, c := range spec.Certificates.Values() {
-		if c.Internal.V {
-			d.Internal = true
+		if c.ACME != nil {
+			d.ACME = c.ACME
+		}
+		if issuer := issuerOf(&c); issuer != tenancy.NoSource {
+			if d.Issuer == tenancy.NoSource {
+				d.Issuer = issuer
+			}
 			continue
 		}
 		pair, err := tlsconfig.ParsePair(c.Cert.V, tr.text(c.Cert.V), tr.text(c.Key.File.V), testNow)
@@ -165,6 +177,16 @@ func (tr *tree) defaults(spec *tlsconfig.Spec, r *conf.Report) tenancy.TLSDefaul
 		d.Certificates = append(d.Certificates, pair)
 	}
 	return d
+}
+
+func issuerOf(c *tlsconfig.CertificateSpec) tenancy.CertificateSource {
+	switch {
+	case c.ACME != nil:
+		return tenancy.ACME
+	case c.Internal.V:
+		return tenancy.InternalCA
+	}
+	return tenancy.NoSource
 }
 
 func (tr *tree) text(name string) []byte {

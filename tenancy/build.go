@@ -40,8 +40,8 @@ type builder struct {
 	build
 	settings SettingsSpec // of the tenant, merged
 	sets     *ipallow.Sets
-	internal bool // the tenant's tls asks for the internal CA
-	overfull bool // there is more of something than is taken; no more work is spent on the text
+	asked    *asked // what the tenant's tls says about certificates
+	overfull bool   // there is more of something than is taken; no more work is spent on the text
 	nesting  ipallow.Nesting
 	accesses map[*AccessSpec]*ipallow.Access
 	pools    map[conf.Pos]interchangeable
@@ -101,10 +101,10 @@ func (b *builder) compile() *Tenant {
 	b.sets = b.v.compileSets(b.w.sets, b.report)
 	t := &Tenant{id: b.v.id, file: b.v.file}
 	t.levels = b.tenantLevels()
-	b.internal = b.loadPairs(spec.TLS)
-	internal := make([]bool, len(b.v.hosts)) // by host: what it says itself
+	b.asked = b.loadPairs(spec.TLS)
+	asks := make([]*asked, len(b.v.hosts)) // by host: what it says itself
 	for i, h := range b.v.hosts {
-		internal[i] = b.loadPairs(h.spec.TLS)
+		asks[i] = b.loadPairs(h.spec.TLS)
 	}
 	t.certificates = b.pairs.loaded
 	var common *site
@@ -119,7 +119,7 @@ func (b *builder) compile() *Tenant {
 		if !h.spec.hasOwn() {
 			common = s
 		}
-		t.hosts = append(t.hosts, b.compileHost(t, h, s, internal[i]))
+		t.hosts = append(t.hosts, b.compileHost(t, h, s, asks[i]))
 	}
 	b.readExpect()
 	t.digest = digestTenant(t)
@@ -163,12 +163,15 @@ func (b *builder) tenantLevels() []level {
 }
 
 // compileHost compiles one name.
-func (b *builder) compileHost(t *Tenant, claim hostClaim, s *site, internal bool) *Host {
+func (b *builder) compileHost(t *Tenant, claim hostClaim, s *site, own *asked) *Host {
 	h := &Host{name: claim.name, wildcard: claim.name[0] == '*', tenant: t, site: s, pos: claim.pos}
-	h.source = b.source(h.name, internal)
+	h.source, h.acmeProfile = b.source(h.name, own)
 	switch h.source {
 	case FileSource:
 		h.hsts = s.hsts
+	case ACME:
+		h.hsts = s.hsts
+		b.noteUnprovable(h)
 	case InternalCA:
 		if !s.hstsPos.IsZero() {
 			b.report.Note(s.hstsPos, "", "host %q is served from the internal CA, so it gets no HSTS", h.name)
@@ -180,7 +183,7 @@ func (b *builder) compileHost(t *Tenant, claim hostClaim, s *site, internal bool
 }
 
 func (b *builder) noteUncovered(h *Host) {
-	const hint = "name a pair below tls, or use the internal CA"
+	const hint = "name a pair below tls, or use acme or the internal CA"
 	if h.wildcard {
 		b.report.Note(h.pos, hint, "no certificate covers %q; its handshakes are refused", h.name)
 		return

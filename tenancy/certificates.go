@@ -33,47 +33,53 @@ func namesCover(names []string, host string) bool {
 }
 
 // loadPairs loads the pairs that tls of the tenant or of one of its hosts
-// names, and reports whether it asks for the internal CA.
-func (b *builder) loadPairs(spec *tlsconfig.Spec) (internal bool) {
+// names, and reads whom it asks to issue.
+func (b *builder) loadPairs(spec *tlsconfig.Spec) *asked {
+	a := new(asked)
 	if spec == nil {
-		return false
+		return a
 	}
 	for i := range spec.Certificates.Items {
 		item := &spec.Certificates.Items[i].V
 		switch {
-		case item.Internal.V:
-			internal = true
+		case item.ACME != nil, item.Internal.V:
+			b.ask(a, item)
 		case item.Cert.V != "" && item.Key != nil:
-			b.loadPair(item)
+			unread := len(b.pairs.names)
+			if c := b.loadPair(item); c != nil {
+				a.own = append(a.own, c)
+			}
+			a.names = append(a.names, b.pairs.names[unread:]...)
 		}
 	}
-	return internal
+	return a
 }
 
 // loadPair loads one pair. If it is bad and the tenant serves a good one of the
-// same declaration, that one stays.
-func (b *builder) loadPair(spec *tlsconfig.CertificateSpec) {
+// same declaration, that one stays. Nil means that there is none.
+func (b *builder) loadPair(spec *tlsconfig.CertificateSpec) *tlsconfig.Certificate {
 	place := strings.Join([]string{path.Clean(spec.Cert.V), path.Clean(spec.Key.File.V), spec.Key.Env.V, spec.Key.Credential.V}, "\x00")
-	if b.pairs.byPlace[place] != nil {
+	if c := b.pairs.byPlace[place]; c != nil {
 		b.report.Warn(spec.Cert.Pos, "remove one of the two", "certificate %q is named twice", spec.Cert.V)
-		return
+		return c
 	}
 	c, trouble := b.readPair(spec)
 	if trouble != nil {
 		former := b.formerPair(place)
 		if former == nil || trouble.rule {
 			b.report.Fault(trouble.pos, "", "%s", trouble.text)
-			return
+			return nil
 		}
 		b.report.Warn(trouble.pos, "the former pair stays in use", "%s", trouble.text)
 		c = former
 	}
 	if c == nil {
-		return
+		return nil
 	}
 	b.pairs.byPlace[place] = c
 	b.pairs.loaded = append(b.pairs.loaded, c)
 	b.checkCovered(c.Names(), spec.Cert)
+	return c
 }
 
 // formerPair returns the pair that the tenant serves for the same declaration.
@@ -162,24 +168,4 @@ func certificateNames(chain []byte) []string {
 		return names
 	}
 	return nil
-}
-
-// source says where the certificate of a host comes from. internal is what the
-// host itself says.
-func (b *builder) source(host string, internal bool) CertificateSource {
-	main := &b.w.in.TLS
-	switch {
-	case internal:
-		return InternalCA
-	case b.pairs.covers(host):
-		return FileSource
-	case b.internal:
-		return InternalCA
-	case slices.ContainsFunc(main.Certificates, func(c *tlsconfig.Certificate) bool { return c.Covers(host) }),
-		namesCover(main.Names, host):
-		return FileSource
-	case main.Internal:
-		return InternalCA
-	}
-	return NoSource
 }

@@ -26,7 +26,7 @@ func digestTenant(t *Tenant) [sha256.Size]byte {
 			n = len(sites)
 			sites[h.site] = n
 		}
-		d.text(h.name, h.source.String(), h.hsts)
+		d.text(h.name, h.source.String(), h.acmeProfile, h.hsts)
 		d.numbers(int64(n))
 		if !known {
 			d.site(h.site)

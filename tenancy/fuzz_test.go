@@ -46,7 +46,7 @@ routes:
 	var r conf.Report
 	table, result := tenancy.Compile(tenancy.Input{
 		Main: new(tenancy.MainSpec), MainFile: "gatehouse.yaml", Sets: ipallow.CompileSets(nil, nil, &r),
-		TLS: tenancy.TLSDefaults{Internal: true}, Now: testNow,
+		TLS: tenancy.TLSDefaults{Issuer: tenancy.InternalCA}, Now: testNow,
 		Files: []tenancy.TenantFile{{ID: "acme", Path: "acme.yaml", Text: []byte(acme)}, {ID: "open", Path: "open.yaml", Text: []byte(open)}},
 	})
 	if result.Report.Faults() > 0 {
@@ -226,7 +226,7 @@ func FuzzTenant(f *testing.F) {
 		var r conf.Report
 		table, result := tenancy.Compile(tenancy.Input{
 			Main: new(tenancy.MainSpec), MainFile: "gatehouse.yaml", Sets: ipallow.CompileSets(nil, nil, &r),
-			TLS: tenancy.TLSDefaults{Internal: true}, Now: testNow, FS: fstest.MapFS{},
+			TLS: tenancy.TLSDefaults{Issuer: tenancy.InternalCA}, Now: testNow, FS: fstest.MapFS{},
 			Files: []tenancy.TenantFile{{ID: "acme", Path: "tenants/acme.yaml", Text: []byte(text)}},
 		})
 		served := table.Tenant("acme") != nil

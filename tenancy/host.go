@@ -16,28 +16,32 @@ const (
 	NoSource   CertificateSource = iota
 	FileSource                   // a pair that a file of the operator's names
 	InternalCA                   // issued by the gateway's own CA
+	ACME                         // obtained from a CA by ACME; there may be none yet
 )
 
-// String returns "none", "file" or "internal".
+// String returns "none", "file", "internal" or "acme".
 func (s CertificateSource) String() string {
 	switch s {
 	case FileSource:
 		return "file"
 	case InternalCA:
 		return "internal"
+	case ACME:
+		return "acme"
 	}
 	return "none"
 }
 
 // Host is one name, or one "*.name", of a tenant. It is immutable.
 type Host struct {
-	name     string
-	wildcard bool
-	tenant   *Tenant
-	site     *site
-	source   CertificateSource
-	hsts     string
-	pos      conf.Pos
+	name        string
+	wildcard    bool
+	tenant      *Tenant
+	site        *site
+	source      CertificateSource
+	acmeProfile string
+	hsts        string
+	pos         conf.Pos
 }
 
 // site is what hosts of a tenant have in common that are written alike.
@@ -73,6 +77,10 @@ func (h *Host) Identity() Identity { return Identity{h.tenant.id, h.site.profile
 
 // CertificateSource returns where the host's certificate comes from.
 func (h *Host) CertificateSource() CertificateSource { return h.source }
+
+// ACMEProfile returns the certificate profile that tenant or host want of ACME,
+// as the CA names it; "" for what the main file says.
+func (h *Host) ACMEProfile() string { return h.acmeProfile }
 
 // HSTS returns the value of Strict-Transport-Security, "" for none (RFC 6797
 // section 6.1). A host with a certificate of the internal CA has none: whoever

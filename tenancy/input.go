@@ -54,13 +54,18 @@ type Input struct {
 	// MachineAddrs reports whether an address is one of this machine's; nil knows
 	// the loopback ones alone.
 	MachineAddrs func(netip.Addr) bool
+	// DNSProvider reports whether a tenant may prove control of a name by DNS-01;
+	// a wildcard is "*.name". Its answers may change with MainText alone. Nil
+	// knows no provider.
+	DNSProvider func(tenant, name string) bool
 }
 
 // TLSDefaults is what the main file's tls says for hosts that say nothing.
 type TLSDefaults struct {
 	Profile      tlsconfig.Profile
 	HSTS         *tlsconfig.HSTSSpec
-	Internal     bool                     // its certificates name the internal CA
+	Issuer       CertificateSource        // whom its certificates ask first where no pair covers a host; NoSource for nobody
+	ACME         *tlsconfig.ACMESpec      // as it says; nil where no tenant may ask for it
 	Certificates []*tlsconfig.Certificate // its pairs from files
 	// Names are covered by a pair whose key could not be read, which is how check
 	// runs without privileges.

@@ -28,7 +28,7 @@ func manyInput(tenants, hostsEach int, edited map[int]bool) tenancy.Input {
 	in := tenancy.Input{
 		Main: new(tenancy.MainSpec), MainFile: "gatehouse.yaml", MainText: []byte("version: 1\n"),
 		Sets: ipallow.CompileSets(nil, nil, &r),
-		TLS:  tenancy.TLSDefaults{Internal: true}, Now: testNow,
+		TLS:  tenancy.TLSDefaults{Issuer: tenancy.InternalCA}, Now: testNow,
 	}
 	for i := range tenants {
 		var b strings.Builder

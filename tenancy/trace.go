@@ -139,6 +139,8 @@ func (t *Trace) certificate(h *Host) {
 		t.refuse(gateCertificate, h.pos, fmt.Sprintf("no certificate covers %q", h.name))
 	case h.source == InternalCA:
 		t.pass(gateCertificate, noPos, "issued by the internal CA")
+	case h.source == ACME:
+		t.pass(gateCertificate, noPos, "obtained by ACME; until there is one, handshakes are refused as no_certificate")
 	default:
 		t.pass(gateCertificate, noPos, "from a file")
 	}

@@ -91,7 +91,7 @@ func compileInput(files ...tenancy.TenantFile) tenancy.Input {
 	var r conf.Report
 	return tenancy.Input{
 		Main: new(tenancy.MainSpec), MainFile: "etc/gatehouse.yaml", Sets: ipallow.CompileSets(nil, nil, &r),
-		TLS: tenancy.TLSDefaults{Internal: true}, Now: testNow, Files: files, FS: fstest.MapFS{},
+		TLS: tenancy.TLSDefaults{Issuer: tenancy.InternalCA}, Now: testNow, Files: files, FS: fstest.MapFS{},
 	}
 }
 
@@ -109,7 +109,7 @@ func TestExampleTree(t *testing.T) {
 	in := tenancy.Input{
 		Main: &main.MainSpec, MainFile: "gatehouse.yaml", Sets: sets, FS: fsys, Now: testNow,
 		Listeners: tenancy.CompileListeners(main.Listen.HTTP, main.Listen.HTTPS, sets, &r),
-		TLS:       tenancy.TLSDefaults{Internal: true, Profile: tlsconfig.Intermediate, HSTS: main.TLS.HSTS},
+		TLS:       tenancy.TLSDefaults{Issuer: tenancy.InternalCA, Profile: tlsconfig.Intermediate, HSTS: main.TLS.HSTS},
 	}
 	in.Files, _ = tenancy.ReadTree(fsys, main.Include, &r)
 	table, result := tenancy.Compile(in)

@@ -40,7 +40,7 @@ func newWorld(in *Input, r *conf.Report) *world {
 	}
 	w.sets = in.Sets
 	w.builtin.TLS = &tlsconfig.Spec{HSTS: in.TLS.HSTS}
-	if in.TLS.HSTS != nil && in.TLS.Internal {
+	if in.TLS.HSTS != nil && in.TLS.Issuer == InternalCA {
 		r.Note(in.TLS.HSTS.Pos, "", "hosts that are served from the internal CA get no HSTS")
 	}
 	if in.Main.Defaults != nil {
@@ -69,6 +69,7 @@ func newWorld(in *Input, r *conf.Report) *world {
 		}
 	}
 	w.readRequire(r)
+	w.checkChallenges(r)
 	for _, l := range in.Listeners {
 		if l.perRequest() {
 			w.perRequest = l

@@ -83,6 +83,13 @@ const (
 	GoogleTrust        = "google"
 )
 
+// The kinds of challenge.
+const (
+	HTTP01    = "http-01"     // RFC 8555 section 8.3
+	DNS01     = "dns-01"      // RFC 8555 section 8.4
+	TLSALPN01 = "tls-alpn-01" // RFC 8737
+)
+
 // DefaultLostAfter is how many checks in a row a host may point elsewhere.
 const DefaultLostAfter = 5
 
@@ -98,6 +105,12 @@ type Budget struct {
 // Name returns the authority as operators name it: one of the names above, or
 // a URL.
 func (s *AuthoritySpec) Name() string { return s.CA.Or(LetsEncrypt) }
+
+// Allows reports whether control of a name may be proved by that kind of
+// challenge. A nil ACMESpec forbids none.
+func (s *ACMESpec) Allows(challenge string) bool {
+	return s == nil || !s.Challenges.Set() || slices.Contains(s.Challenges.Values(), challenge)
+}
 
 // CompileBudget returns what is written, and Let's Encrypt's published limits for the
 // rest.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"slices"
@@ -14,7 +15,8 @@ import (
 // mainPairs is what the main file's tls says about certificates, for all
 // tenants.
 type mainPairs struct {
-	internal     bool
+	issuer       tenancy.CertificateSource // whom it asks first
+	acme         *tlsconfig.ACMESpec       // as it says; nil where it says nothing
 	certificates []*tlsconfig.Certificate
 	names        []string // of pairs whose key could not be read, which check allows
 }
@@ -23,7 +25,8 @@ func (p *mainPairs) defaults(spec *tlsconfig.Spec) tenancy.TLSDefaults {
 	return tenancy.TLSDefaults{
 		Profile:      spec.ProfileOr(tlsconfig.Intermediate),
 		HSTS:         spec.HSTS,
-		Internal:     p.internal,
+		Issuer:       p.issuer,
+		ACME:         p.acme,
 		Certificates: p.certificates,
 		Names:        p.names,
 	}
@@ -38,23 +41,45 @@ func sameChain(a, b *tlsconfig.Certificate) bool { return a.Digest() == b.Digest
 
 // readPairs reads the certificates that the main file names.
 func (l *loader) readPairs(spec *tlsconfig.Spec, previous *loaded, r *conf.Report) mainPairs {
-	p := mainPairs{internal: !spec.Certificates.Set()}
+	p := mainPairs{}
+	if !spec.Certificates.Set() {
+		p.issuer = tenancy.InternalCA
+	}
 	for i := range spec.Certificates.Items {
 		item := &spec.Certificates.Items[i].V
 		faults := r.Faults()
 		switch {
+		case item.ACME != nil:
+			p.addACME(item.ACME, r)
 		case item.Internal.V:
-			p.internal = true
+			p.ask(tenancy.InternalCA)
 		case item.Cert.Set() && item.Key != nil:
 			l.addPair(&p, item, previous, r)
 		}
-		if r.Faults() > faults || !item.Internal.V && item.Key == nil {
+		if r.Faults() > faults || !item.Internal.V && item.Key == nil && item.ACME == nil {
 			// The table is not applied; nobody is to be told that no certificate
-			// covers a host, which is only what follows.
-			p.internal = true
+			// covers a host, or that there is no ACME, which is only what follows.
+			p.issuer = tenancy.InternalCA
+			p.acme = cmp.Or(p.acme, new(tlsconfig.ACMESpec))
 		}
 	}
 	return p
+}
+
+// ask notes whom hosts ask that no pair covers: the first that is written.
+func (p *mainPairs) ask(issuer tenancy.CertificateSource) {
+	p.issuer = cmp.Or(p.issuer, issuer)
+}
+
+// addACME takes over how certificates are obtained.
+func (p *mainPairs) addACME(spec *tlsconfig.ACMESpec, r *conf.Report) {
+	if p.acme != nil {
+		r.Fault(spec.Pos, "keep one of the two", "acme stands in certificates already, at %s", p.acme.Pos)
+		return
+	}
+	spec.CheckMain(r)
+	p.acme = spec
+	p.ask(tenancy.ACME)
 }
 
 // addPair reads one pair. One that is bad now and was good before stays as it
