@@ -65,6 +65,7 @@ func TestStrictHeads(t *testing.T) {
 		{"upgrade", with("upgrade", "websocket"), "400"},
 		{"te", with("te", "gzip"), "400"},
 		{"expect", with("expect", "wonders"), "417"},
+		{"field with a control byte", with("x", "\x01"), "RST PROTOCOL_ERROR"},
 		{"many fields", many, "431"},
 		{"CONNECT", []string{":method", "CONNECT", ":authority", "a.example:443"}, "405"},
 	} {
