@@ -45,6 +45,26 @@ func (a *adapted) length() int64 { return a.r.ContentLength }
 // trailers returns the request's trailers.
 func (a *adapted) trailers() []http1.Field { return appendFields(nil, a.r.Trailer) }
 
+// errTrailers refuses trailers that lie in memory already and are to go no
+// further.
+var errTrailers = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "too many trailers, or too long ones"}
+
+// boundTrailers holds the request's trailers to their limits.
+func (a *adapted) boundTrailers() error {
+	limits := &a.conn.peer.limits.Request
+	fields, size := 0, len(crlf)
+	for name, values := range a.r.Trailer {
+		for _, value := range values {
+			fields++
+			size += len(name) + len(": \r\n") + len(value)
+		}
+	}
+	if fields > limits.Fields || size > limits.TrailerBytes {
+		return errTrailers
+	}
+	return nil
+}
+
 func (a *adapted) ended() bool { return a.isEnded.Load() }
 
 // set puts fields into the header map, beside what stands there.

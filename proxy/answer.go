@@ -12,15 +12,9 @@ import (
 	"gatehouse/tenancy"
 )
 
-const (
-	// interimsMax is how many 1xx answers a request may get: Early Hints come
-	// once or twice, progress reports (102) every few seconds of a long one.
-	interimsMax = 16
-	// continueAfter is how long a client that waits for 100 (Expect) waits for
-	// the backend to say it; then we do. Common clients wait a second
-	// themselves.
-	continueAfter = time.Second
-)
+// continueAfter is how long a client that waits for 100 (Expect) waits for the
+// backend to say it; then we do. Common clients wait a second themselves.
+const continueAfter = time.Second
 
 var (
 	errInterims  = &http1.Error{Status: http.StatusBadGateway, Text: "there are more interim answers than allowed"}
@@ -46,7 +40,7 @@ func (t *trip) await() (outcome, error) {
 			}
 			return upgraded, nil
 		}
-		if t.interims++; t.interims > interimsMax {
+		if t.interims++; t.interims > t.ex.limits.Interim {
 			return 0, errInterims
 		}
 		if err := t.relayInterim(); err != nil {
@@ -83,9 +77,9 @@ func (t *trip) tellContinue() error {
 // readHead reads the next head of an answer.
 func (t *trip) readHead() error {
 	w := t.ex.work
-	limits := http1.DefaultLimits()
+	limits := &t.ex.limits.Answer
 	for {
-		n, err := w.answer.Parse(t.in[t.r:t.w], t.ex.method, limits)
+		n, err := w.answer.Parse(t.in[t.r:t.w], t.ex.method, *limits)
 		if err == nil {
 			t.r += n
 			return nil
@@ -128,13 +122,16 @@ func (t *trip) readMore() error {
 	return err
 }
 
-// makeRoom moves what is not dealt with to the front, of a large buffer if it
-// fills a small one.
+// makeRoom moves what is not dealt with to the front, of a larger buffer if it
+// fills this one.
 func (t *trip) makeRoom() {
 	to := t.in
-	if t.r == 0 && t.inCopy == nil {
-		t.inCopy = t.ex.s.buffers.takeCopy()
-		to = t.inCopy[:]
+	if t.r == 0 {
+		to = larger(t.in, t.ex.limits.Answer.HeadBytes)
+		if to == nil {
+			t.inCopy = t.ex.s.buffers.takeCopy()
+			to = t.inCopy[:]
+		}
 	}
 	t.w = copy(to, t.in[t.r:t.w])
 	t.in, t.r = to, 0
@@ -249,7 +246,7 @@ func (t *trip) relayLength(left int64) error {
 // on.
 func (t *trip) relayChunks() error {
 	chunks := &t.ex.work.chunks
-	chunks.Reset(http1.DefaultLimits())
+	chunks.Reset(t.ex.limits.Answer)
 	for {
 		data, n, done, err := chunks.Next(t.in[t.r:t.w])
 		if err != nil {

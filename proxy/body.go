@@ -123,7 +123,7 @@ func (b *http1Body) begin(c *http1Client, r *requestReader, ex *exchange) {
 	b.total, b.left, b.base = r.head.ContentLength, r.head.ContentLength, r.r
 	b.isEnded.Store(!r.head.HasBody())
 	if b.chunked {
-		r.chunks.Reset(http1.DefaultLimits())
+		r.chunks.Reset(c.conn.peer.limits.Request)
 	}
 }
 

@@ -56,8 +56,10 @@ type exchange struct {
 	bytesIn   atomic.Int64   // bytes of the request's body that were read
 	bytesOut  int64          // bytes of the answer's body that were handed to downstream
 
-	// idle is the time between two bytes of either body on the client's side.
+	// idle is the time between two bytes of either body on the client's side,
+	// limits what else the exchange is held to: the route's once it is known.
 	idle     time.Duration
+	limits   *tenancy.Limits
 	phrase   []byte // the backend's reason phrase, nil for our own answers
 	panicked bool
 	work     *workspace
@@ -132,7 +134,7 @@ func (s *Server) refuseHead(ex *exchange, status int, reason tenancy.Reason) {
 
 func (ex *exchange) begin() {
 	ex.started = time.Now()
-	ex.idle = ex.peer.timeouts.Idle
+	ex.idle, ex.limits = ex.peer.timeouts.Idle, ex.peer.limits
 	ex.mintRef()
 }
 

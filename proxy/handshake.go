@@ -67,6 +67,7 @@ func (p *peer) settle(h *tenancy.Host, sni string) {
 	p.tenantID = h.Tenant().ID()
 	p.profile = h.Profile()
 	p.timeouts = h.Timeouts()
+	p.limits = h.Limits()
 }
 
 // chosenCertificate gives crypto/tls the certificate that configFor has found.

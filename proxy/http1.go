@@ -112,7 +112,7 @@ func (h *http1Client) serveRequests(r *requestReader) bool {
 // in time, is answered, and the connection is closed.
 func (h *http1Client) readHead(r *requestReader) bool {
 	for {
-		n, err := r.head.Parse(r.buf[r.r:r.w], http1.DefaultLimits())
+		n, err := r.head.Parse(r.buf[r.r:r.w], h.conn.peer.limits.Request)
 		if err == nil && r.head.AbsoluteScheme == "http" {
 			err = errPlainTarget
 		}
@@ -125,7 +125,7 @@ func (h *http1Client) readHead(r *requestReader) bool {
 			h.refuseHead(r, err)
 			return false
 		}
-		r.makeRoom(h.server)
+		r.makeRoom(h.server, h.conn.peer.limits.Request.HeadBytes)
 		n, _ = h.stream.Read(r.buf[r.w:])
 		r.w += n
 		if n > 0 {
@@ -145,9 +145,9 @@ func (h *http1Client) readHead(r *requestReader) bool {
 // (RFC 9110 section 7.4).
 var errPlainTarget = &http1.Error{Status: http.StatusBadRequest, Text: "the target says http, the connection is https"}
 
-// makeRoom moves a head that has begun to the front, of a large buffer if it
-// fills a small one.
-func (r *requestReader) makeRoom(s *Server) {
+// makeRoom moves a head that has begun to the front, of a larger buffer if it
+// fills this one. A head may have most bytes.
+func (r *requestReader) makeRoom(s *Server, most int) {
 	if r.w < len(r.buf) {
 		return
 	}
@@ -156,9 +156,22 @@ func (r *requestReader) makeRoom(s *Server) {
 		r.r = 0
 		return
 	}
-	r.large = s.buffers.takeCopy()
-	r.w = copy(r.large[:], r.buf)
-	r.buf = r.large[:]
+	room := larger(r.buf, most)
+	if room == nil {
+		r.large = s.buffers.takeCopy()
+		room = r.large[:]
+	}
+	r.w = copy(room, r.buf)
+	r.buf = room
+}
+
+// larger returns room for more than a pooled buffer holds, twice as much as full
+// has but most at most; nil when a pooled one will do. Hardly a host wants it.
+func larger(full []byte, most int) []byte {
+	if len(full) < copyRoom {
+		return nil
+	}
+	return make([]byte, max(min(2*len(full), most), len(full)+1))
 }
 
 // grow puts what is read from now on into a fresh buffer. The views into the

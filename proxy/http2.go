@@ -4,12 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"math/bits"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 
-	"gatehouse/internal/http1"
+	"gatehouse/tenancy"
 )
 
 const (
@@ -31,22 +32,42 @@ const (
 	// GOAWAY first, the connection is closed without a word.
 	idleSlack = 5 * time.Second
 
+	// fieldOverhead is what a field counts beside its name and value (RFC 9113
+	// section 6.5.2).
+	fieldOverhead = 32
+
 	// idleTimesMax bounds the number of servers kept, one for each keep_alive
-	// in use. A connection with one more shares one of theirs.
+	// and size of heads in use. A connection with one more shares one of theirs
+	// that reads as large heads; if there is none, it gets its own, and there
+	// are a dozen sizes.
 	idleTimesMax = 64
 )
 
 // http2Servers speak HTTP/2 on connections whose handshake is done. The
-// standard library's server does the framing; it knows one idle time, so there
-// is a server for each.
+// standard library's server does the framing; it knows one idle time and one
+// size of heads, so there is a server for each.
 type http2Servers struct {
-	server *Server
-	mu     sync.Mutex
-	byIdle map[time.Duration]*http.Server
+	server  *Server
+	mu      sync.Mutex
+	byTerms map[http2Terms]*http.Server
+}
+
+// http2Terms are what connections have in common that share a server.
+type http2Terms struct {
+	idle time.Duration
+	head int // see headRead
+}
+
+// headRead is what the library is to read of a head so that we judge it: a
+// longer one gets a bare 431 of the library's. It is rounded up to a power of
+// two, so that hosts with similar limits share a server.
+func headRead(limits *tenancy.Limits) int {
+	most := limits.Request.HeadBytes + limits.Request.Fields*fieldOverhead
+	return 1 << bits.Len(uint(most))
 }
 
 func newHTTP2Servers(s *Server) *http2Servers {
-	return &http2Servers{server: s, byIdle: make(map[time.Duration]*http.Server)}
+	return &http2Servers{server: s, byTerms: make(map[http2Terms]*http.Server)}
 }
 
 // serve speaks HTTP/2 until the connection ends. The library's server is
@@ -55,7 +76,7 @@ func newHTTP2Servers(s *Server) *http2Servers {
 // nothing of :scheme.
 func (h *http2Servers) serve(c *conn, t *tls.Conn) {
 	c.multiplexed.Store(true)
-	server := h.forIdle(c.peer.timeouts.KeepAlive)
+	server := h.on(http2Terms{c.peer.timeouts.KeepAlive, headRead(c.peer.limits)})
 	server.TLSNextProto[nextProtoHTTP2](server, t, &streams{server: h.server, conn: c})
 }
 
@@ -70,30 +91,32 @@ func (h *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.server.serveStream(h.conn, w, r)
 }
 
-// forIdle returns the server for an idle time.
-func (h *http2Servers) forIdle(idle time.Duration) *http.Server {
+// on returns the server for these terms.
+func (h *http2Servers) on(terms http2Terms) *http.Server {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if server, ok := h.byIdle[idle]; ok {
+	if server, ok := h.byTerms[terms]; ok {
 		return server
 	}
-	if len(h.byIdle) >= idleTimesMax {
-		for _, server := range h.byIdle {
-			return server
+	if len(h.byTerms) >= idleTimesMax {
+		for other, server := range h.byTerms {
+			if other.head == terms.head {
+				return server
+			}
 		}
 	}
-	server := h.newServer(idle)
-	h.byIdle[idle] = server
+	server := h.newServer(terms)
+	h.byTerms[terms] = server
 	return server
 }
 
-func (h *http2Servers) newServer(idle time.Duration) *http.Server {
+func (h *http2Servers) newServer(terms http2Terms) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
 	server := &http.Server{
 		Protocols:                    &protocols,
-		IdleTimeout:                  idle,
-		MaxHeaderBytes:               http1.DefaultLimits().HeadBytes,
+		IdleTimeout:                  terms.idle,
+		MaxHeaderBytes:               terms.head,
 		ErrorLog:                     slog.NewLogLogger(h.server.log.Handler(), slog.LevelDebug),
 		ConnState:                    followHTTP2,
 		DisableGeneralOptionsHandler: true,
@@ -113,8 +136,8 @@ func (h *http2Servers) newServer(idle time.Duration) *http.Server {
 // streams have ended. Connections that come later get new servers.
 func (h *http2Servers) goAway() {
 	h.mu.Lock()
-	former := h.byIdle
-	h.byIdle = make(map[time.Duration]*http.Server)
+	former := h.byTerms
+	h.byTerms = make(map[http2Terms]*http.Server)
 	h.mu.Unlock()
 	ended, end := context.WithCancel(context.Background())
 	end()

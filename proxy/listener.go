@@ -91,10 +91,10 @@ func (s *Server) waitUnlessStopped(d time.Duration) bool {
 // flood of refused ones costs no goroutine. Where the client is known from the
 // socket, the block list and the client's budget are asked here.
 func (s *Server) admit(socket net.Conn, rules *tenancy.Listener, counts *metrics.Listener) {
-	remote := remoteOf(socket)
+	remote, table := remoteOf(socket), s.snapshot().table
 	c := s.newConn(socket, peer{
 		client: remote.Addr(), remote: remote, listener: rules, counts: counts,
-		timeouts: s.snapshot().table.Timeouts(),
+		timeouts: table.Timeouts(), limits: table.Limits(),
 	})
 	if reason := s.judgeAddress(c); reason != tenancy.NoReason {
 		s.refuseConn(c, reason)

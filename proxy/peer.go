@@ -34,6 +34,9 @@ type peer struct {
 	profile tlsconfig.Profile
 	// timeouts hold where no route is known.
 	timeouts tenancy.Timeouts
+	// limits hold for what is read before a route is known: those of the host
+	// of the handshake, until then and on plain HTTP the table's.
+	limits *tenancy.Limits
 }
 
 // identity is what requests on the connection may name hosts of.

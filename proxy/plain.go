@@ -67,8 +67,8 @@ func (p *plainConn) one() bool {
 // read reads the head of a request and returns its length.
 func (p *plainConn) read() (int, error) {
 	timeouts := p.conn.peer.timeouts
-	limits := http1.DefaultLimits()
-	limits.HeadBytes = plainHeadMax
+	limits := p.conn.peer.limits.Request
+	limits.HeadBytes = min(limits.HeadBytes, plainHeadMax)
 	if !p.conn.watch.rest(timeouts.KeepAlive) {
 		return 0, io.EOF
 	}

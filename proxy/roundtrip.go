@@ -58,7 +58,7 @@ const (
 // run sends the request and relays the answer.
 func (t *trip) run(ex *exchange) {
 	t.ex, t.times = ex, ex.verdict.Route.Timeouts()
-	ex.idle = t.times.Idle
+	ex.idle, ex.limits = t.times.Idle, ex.verdict.Route.Limits()
 	t.in = ex.work.in[:]
 	t.why = tenancy.BackendConnect
 	defer t.drop()

@@ -6,8 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-
-	"gatehouse/internal/http1"
+	"sync"
 )
 
 // headSlop is what the library adds to the bound of a head for its own buffer.
@@ -17,21 +16,42 @@ const headSlop = 4 << 10
 // serveHTTP1, on connections whose handshake is done. The library reads and
 // writes messages; who may ask, what is forwarded, what is answered, times and
 // ends are the same code as ever. Its own timeouts are off: the connection's
-// watch has them.
-type standardServer struct{ http *http.Server }
+// watch has them. The library knows one size of heads, so there is a server for
+// each: a dozen at most, see headRead.
+type standardServer struct {
+	server *Server
+	mu     sync.Mutex
+	byHead map[int]*http.Server
+}
 
 func newStandardServer(s *Server) *standardServer {
+	return &standardServer{server: s, byHead: make(map[int]*http.Server)}
+}
+
+// on returns the server that reads heads of so many bytes.
+func (p *standardServer) on(head int) *http.Server {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	server := p.byHead[head]
+	if server == nil {
+		server = p.newServer(head)
+		p.byHead[head] = server
+	}
+	return server
+}
+
+func (p *standardServer) newServer(head int) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	return &standardServer{http: &http.Server{
+	return &http.Server{
 		Protocols:                    &protocols,
 		Handler:                      http.HandlerFunc(serveStandard),
-		MaxHeaderBytes:               http1.DefaultLimits().HeadBytes - headSlop,
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		MaxHeaderBytes:               head - headSlop,
+		ErrorLog:                     slog.NewLogLogger(p.server.log.Handler(), slog.LevelDebug),
 		ConnContext:                  withStandardConn,
 		ConnState:                    followStandard,
 		DisableGeneralOptionsHandler: true,
-	}}
+	}
 }
 
 // serve hands a connection to the library, which serves and closes it on a
@@ -40,7 +60,7 @@ func (p *standardServer) serve(c *conn, t *tls.Conn) {
 	sc := &standardConn{Conn: t, conn: c, keepAlive: c.peer.timeouts.KeepAlive}
 	sc.time.watch = &c.watch
 	c.watch.retarget(sc)
-	_ = p.http.Serve(&oneConn{conn: sc})
+	_ = p.on(headRead(c.peer.limits)).Serve(&oneConn{conn: sc})
 }
 
 // oneConn is a listener that accepts one connection and is closed then.

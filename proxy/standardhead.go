@@ -22,7 +22,7 @@ var (
 func (q *standardRequest) fill() *http1.Error {
 	m := q.memory
 	text, count := appendHead(m.small[:0], q.r)
-	n, err := m.head.Parse(text, http1.DefaultLimits())
+	n, err := m.head.Parse(text, q.conn.peer.limits.Request)
 	var refused *http1.Error
 	switch {
 	case errors.As(err, &refused):

@@ -90,6 +90,9 @@ func (st *stream) next(buf []byte) (int, error) {
 	case n > 0:
 		return n, nil // an error comes again
 	case errors.Is(err, io.EOF):
+		if err := st.boundTrailers(); err != nil {
+			return 0, err
+		}
 		st.isEnded.Store(true)
 		return 0, io.EOF
 	case err == nil || errors.Is(err, os.ErrDeadlineExceeded), st.gone(), st.length() < 0:

@@ -20,7 +20,7 @@ var (
 	errStreamLength    = &http1.Error{Status: http.StatusBadRequest, Text: "Content-Length is not one number that fits the body"}
 	errStreamCoding    = &http1.Error{Status: http.StatusBadRequest, Text: "a field that belongs to HTTP/1.1 connections"}
 	errStreamExpect    = &http1.Error{Status: http.StatusExpectationFailed, Text: "an Expect that is not 100-continue"}
-	errStreamFields    = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "too many fields"}
+	errStreamFields    = &http1.Error{Status: http.StatusRequestHeaderFieldsTooLarge, Text: "too many fields, or too long ones"}
 	errStreamField     = &http1.Error{Status: http.StatusBadRequest, Text: "a field with bytes that must not stand there"}
 	errBodyLength      = &http1.Error{Status: http.StatusBadRequest, Text: "the body is not as long as Content-Length says"}
 )
@@ -48,7 +48,7 @@ func (st *stream) fill(ex *exchange) *http1.Error {
 
 // strict judges what fill has taken.
 func (st *stream) strict(ex *exchange) *http1.Error {
-	r, limits := st.r, http1.DefaultLimits()
+	r, limits := st.r, &st.conn.peer.limits.Request
 	connect := r.Method == http.MethodConnect // answered by the table, as on HTTP/1.1
 	_, _, isHost := http1.SplitHost(ex.authority)
 	switch {
@@ -62,7 +62,7 @@ func (st *stream) strict(ex *exchange) *http1.Error {
 		return errStreamTarget
 	case !isHost:
 		return errStreamAuthority
-	case len(ex.fields) > limits.Fields:
+	case len(ex.fields) > limits.Fields, headBytes(ex) > limits.HeadBytes:
 		return errStreamFields
 	}
 	for _, f := range ex.fields {
@@ -71,6 +71,20 @@ func (st *stream) strict(ex *exchange) *http1.Error {
 		}
 	}
 	return strictHeader(r)
+}
+
+// headBytes is how long the head of a request is when it is written as one of
+// HTTP/1.1, which is what limits count.
+func headBytes(ex *exchange) int {
+	const line, field = len("  HTTP/1.1\r\n"), len(": \r\n")
+	n := len(ex.method) + len(ex.path) + len(ex.query) + line + len("Host") + len(ex.authority) + field + len(crlf)
+	if ex.hasQuery {
+		n++
+	}
+	for _, f := range ex.fields {
+		n += len(f.Name) + len(f.Value) + field
+	}
+	return n
 }
 
 // isOriginForm reports whether target is a path with a query, or "*" for
