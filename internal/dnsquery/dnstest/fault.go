@@ -25,7 +25,7 @@ const (
 	WrongID                    // an answer to another query
 	WrongQuestion              // the id of this query, the question of another
 	Foreign                    // records of a name that was not asked about
-	Flood                      // thousands of records
+	Flood                      // more records than anybody has
 	Slow                       // the truth, after Server.Delay
 )
 
@@ -124,7 +124,7 @@ func spoil(f Fault, truth *dns.Msg, tcp bool) []byte {
 	case Foreign:
 		m.Answer = foreign(m.Question[0].Qtype, 1)
 	case Flood:
-		m.Answer = foreign(m.Question[0].Qtype, 3000)
+		m.Answer = foreign(m.Question[0].Qtype, 1500)
 		for _, rr := range m.Answer {
 			rr.Header().Name = m.Question[0].Name
 		}
