@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gatehouse/internal/admin"
 	"gatehouse/internal/gateway"
 )
 
@@ -31,6 +32,15 @@ func configPath(flag string) string {
 
 // socketOf returns the command socket of the gateway that runs on a main file.
 func socketOf(flag string) (string, error) { return gateway.SocketPath(configPath(flag)) }
+
+// clientOf speaks to the gateway that runs on a main file.
+func clientOf(flag string) (*admin.Client, error) {
+	socket, err := socketOf(flag)
+	if err != nil {
+		return nil, err
+	}
+	return admin.NewClient(socket), nil
+}
 
 // jsonFlag adds --json to a command that prints data.
 func jsonFlag(cmd *cobra.Command) *bool {

@@ -73,7 +73,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		runCommand(), demoCommand(), checkCommand(), explainCommand(), reloadCommand(),
-		statusCommand(), certsCommand(), schemaCommand(), versionCommand(),
+		statusCommand(), certsCommand(), keysCommand(), schemaCommand(), versionCommand(),
 	)
 	return root
 }

@@ -71,6 +71,40 @@ func (c *Client) RootPEM(ctx context.Context) ([]byte, error) {
 	return pem, err
 }
 
+// Keys asks which key seals how much of the state.
+func (c *Client) Keys(ctx context.Context) (KeysStatus, error) {
+	var status KeysStatus
+	err := c.call(ctx, http.MethodGet, "/v1/keys", nil, &status)
+	return status, err
+}
+
+// RotateKeys has everything sealed with the key that the main file names now,
+// and waits for the end. progress is called now and then.
+func (c *Client) RotateKeys(ctx context.Context, progress func(KeysProgress)) (KeysRotated, error) {
+	var rotated *KeysRotated
+	err := c.ask(ctx, http.MethodPost, "/v1/keys/rotate", nil, func(body io.Reader) error {
+		lines := json.NewDecoder(body)
+		for rotated == nil {
+			var line rotationLine
+			if err := lines.Decode(&line); err != nil {
+				return err
+			}
+			switch {
+			case line.Problem != "":
+				return problem{line.Problem}
+			case line.Progress != nil:
+				progress(*line.Progress)
+			}
+			rotated = line.Rotated
+		}
+		return nil
+	})
+	if err != nil {
+		return KeysRotated{}, err
+	}
+	return *rotated, nil
+}
+
 func (c *Client) call(ctx context.Context, method, path string, query url.Values, into any) error {
 	return c.ask(ctx, method, path, query, func(body io.Reader) error { return json.NewDecoder(body).Decode(into) })
 }
@@ -87,14 +121,18 @@ func (c *Client) ask(ctx context.Context, method, path string, query url.Values,
 	defer func() { _ = response.Body.Close() }() // read to the end or given up
 	body := io.LimitReader(response.Body, answerBytesMax)
 	if response.StatusCode == http.StatusOK {
-		if err := read(body); err != nil {
+		err := read(body)
+		if errors.As(err, new(problem)) {
+			return err
+		}
+		if err != nil {
 			return fmt.Errorf("command socket %s: read the answer: %w", c.path, err)
 		}
 		return nil
 	}
 	var p problem
 	if json.NewDecoder(body).Decode(&p) == nil && p.Problem != "" {
-		return errors.New(p.Problem)
+		return p
 	}
 	return fmt.Errorf("command socket %s: answered %s", c.path, response.Status)
 }

@@ -28,6 +28,8 @@ func (s *Server) socketHandler() http.Handler {
 	mux := s.readOnlyHandler()
 	mux.HandleFunc("GET /v1/ca", s.root)
 	mux.HandleFunc("POST /v1/reload", s.reload)
+	mux.HandleFunc("GET /v1/keys", s.keys)
+	mux.HandleFunc("POST /v1/keys/rotate", s.rotateKeys)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -92,6 +94,9 @@ func answerJSON(w http.ResponseWriter, status int, v any) {
 type problem struct {
 	Problem string `json:"problem"`
 }
+
+// Error returns the words that the gateway answered with.
+func (p problem) Error() string { return p.Problem }
 
 func answerProblem(w http.ResponseWriter, status int, err error) {
 	answerJSON(w, status, problem{err.Error()})

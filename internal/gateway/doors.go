@@ -166,6 +166,7 @@ func (g *gateway) startAdmin(ctx context.Context, parts *sync.WaitGroup, d doors
 		Explain: func(q admin.ExplainQuery) (admin.Explanation, error) { return explain(g.current.Load().table, q) },
 		Reload:  g.reload,
 		RootPEM: g.issuer.rootPEM,
+		Keys:    admin.KeyRing{Status: g.keysStatus, Rotate: g.rotateKeys, Progress: g.keysProgress},
 		Metrics: g.metrics.Handler(),
 	}, g.log)
 	for _, serve := range d.admin {

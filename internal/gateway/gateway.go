@@ -53,13 +53,15 @@ type gateway struct {
 	copies    *copies
 	watcher   *watcher
 
-	requests chan request
-	ticks    chan struct{} // holds one: more ticks say nothing more
-	hangups  chan os.Signal
-	leaving  chan struct{} // closed once nothing is reloaded any more
-	said     said          // the reload loop's own
+	requests  chan request
+	rotations chan rotateRequest
+	ticks     chan struct{} // holds one: more ticks say nothing more
+	hangups   chan os.Signal
+	leaving   chan struct{} // closed once nothing is reloaded any more
+	said      said          // the reload loop's own
 
 	current    atomic.Pointer[loaded]
+	sealedWith atomic.Pointer[string] // where the keys in use are named, as sealed describes it
 	lastReload atomic.Pointer[admin.ReloadResult]
 	serving    atomic.Bool
 	announced  atomic.Bool
@@ -88,7 +90,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		options: o, log: o.Log, startedAt: time.Now(),
 		loader:   newLoader(o.Config, toRun),
 		metrics:  metrics.New(proxy.ReasonNames()...),
-		requests: make(chan request), ticks: make(chan struct{}, 1),
+		requests: make(chan request), rotations: make(chan rotateRequest), ticks: make(chan struct{}, 1),
 		hangups: make(chan os.Signal, 1), leaving: make(chan struct{}),
 	}
 	signal.Notify(g.hangups, syscall.SIGHUP) // already here: unhandled it ends the process
@@ -98,7 +100,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	base := g.loader.base()
-	if g.state, err = openState(life, g.started.state(base), g.started.Seal, base, g.log); err != nil {
+	if g.state, err = openState(life, g.started.state(base), g.loader.sealPlaces(g.started), g.log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.state.files.Close()) }()
@@ -146,6 +148,8 @@ func (g *gateway) loadFirst(ctx context.Context) (*loaded, error) {
 	}
 	g.listeners = first.table.Listeners()
 	g.startedWith = g.loader.startKeys(g.started, g.listeners)
+	places := sealed(g.started)
+	g.sealedWith.Store(&places)
 	g.said = said{findings: findings}
 	g.tell(ctx, findings, quarantines(first.result))
 	return first, nil
@@ -175,6 +179,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	g.startAdmin(background, &parts, d, failed)
 	g.watch(first, first, true)
 	parts.Go(func() { g.reloadLoop(background) })
+	parts.Go(func() { g.keysLoop(background) })
 	parts.Go(func() { g.watcher.run(background, g.tick) })
 
 	served := make(chan error, 1)
@@ -207,7 +212,7 @@ func (g *gateway) furnish(parts *sync.WaitGroup) {
 func (g *gateway) greet() error {
 	table := g.current.Load().table
 	g.log.Info("serving", "version", g.options.Version, "config", g.options.Config,
-		"generation", table.Generation(), "tenants", len(table.Tenants()), "keys", g.state.protection)
+		"generation", table.Generation(), "tenants", len(table.Tenants()), "keys", g.state.keys.protection())
 	notifySystemd(g.log, "READY=1")
 	if g.options.Ready == nil {
 		return nil

@@ -15,7 +15,6 @@ func (l *loader) startKeys(c *Config, listeners []*tenancy.Listener) map[string]
 	return map[string]string{
 		"listen":     strings.Join(addresses(c, listeners), "\n"),
 		"state":      c.state(l.base()),
-		"seal":       place(c.Seal),
 		"data_plane": fmt.Sprint(c.plane()),
 		"log":        strings.Join([]string{c.Log.Access.Or("stdout"), c.Log.Query.V, c.Log.Client.V}, "\n"),
 		"shutdown":   fmt.Sprint(c.Shutdown.Announce.V, c.drain()),
@@ -31,6 +30,9 @@ func (g *gateway) restartNotes(next *loaded) []string {
 		if now[key] != was {
 			notes = append(notes, key+" changed; that takes effect with a restart")
 		}
+	}
+	if sealed(next.config) != *g.sealedWith.Load() {
+		notes = append(notes, "seal changed; gatehouse keys rotate puts its first key into use")
 	}
 	slices.Sort(notes)
 	return notes
@@ -51,6 +53,15 @@ func addresses(c *Config, listeners []*tenancy.Listener) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// sealed names where the keys of the state are kept.
+func sealed(c *Config) string {
+	var all []string
+	for i := range c.Seal.Items {
+		all = append(all, place(&c.Seal.Items[i].V))
+	}
+	return strings.Join(all, "\n")
 }
 
 // place names where a secret is kept; "" for none.

@@ -37,7 +37,7 @@ func build(t *testing.T, dir string) *house {
 	log := h.said.logger()
 	h.gateway = &gateway{
 		options: Options{Version: "v-test"}, log: log, loader: newLoader(filepath.Join(dir, "gatehouse.yaml"), toRun),
-		metrics: metrics.New(proxy.ReasonNames()...), state: &state{blobs: &h.disk, protection: "sealed"},
+		metrics: metrics.New(proxy.ReasonNames()...), state: &state{blobs: &h.disk, keys: noKeys()},
 		accessLog: &accessLog{}, watcher: newWatcher("", log),
 		ticks: make(chan struct{}, 1), requests: make(chan request), leaving: make(chan struct{}),
 	}
@@ -55,6 +55,13 @@ func build(t *testing.T, dir string) *house {
 	h.apply(ctx, first)
 	h.watch(first, first, true)
 	return h
+}
+
+// noKeys is the chain of a state that is not sealed.
+func noKeys() *keychain {
+	k := new(keychain)
+	k.chain.Store(new([]heldKey))
+	return k
 }
 
 func (h *house) put(name, text string) {

@@ -73,8 +73,8 @@ func within(base, path string) string {
 // checkSecrets judges the secrets that a start needs, as far as whoever checks
 // may read them.
 func (l *loader) checkSecrets(c *Config, r *conf.Report) {
-	if c.Seal != nil {
-		l.checkSecret("seal", c.Seal, r, func(text []byte) error {
+	for i := range c.Seal.Items {
+		l.checkSecret("seal", &c.Seal.Items[i].V, r, func(text []byte) error {
 			_, err := store.ParseKey(text)
 			return err
 		})

@@ -13,74 +13,69 @@ import (
 )
 
 const (
-	// sealKeyFile is the key that is made when `seal` names none. It lies beside
-	// what it seals, which is why status says that keys are not protected.
-	sealKeyFile = "seal.key"
-	socketFile  = "gatehouse.sock"
-
+	socketFile    = "gatehouse.sock"
 	ticketKeysKey = "tickets/keys"
-	proofKey      = "seal/proof"
 )
 
 // state is the folder of what outlives the process, opened and locked.
 type state struct {
-	files      *file.Store
-	blobs      store.Store // sealed
-	protection string      // what status says about the keys
+	files *file.Store
+	blobs store.Store // sealed
+	keys  *keychain
 }
 
 // openState opens the folder and takes its lock.
-func openState(ctx context.Context, dir string, seal *conf.Secret, base string, log *slog.Logger) (*state, error) {
+func openState(ctx context.Context, dir string, seal *sealPlaces, log *slog.Logger) (*state, error) {
 	files, err := file.Open(dir, log)
 	if err != nil {
 		return nil, err // it names the folder
 	}
-	s := &state{files: files, protection: "sealed"}
-	key, err := s.sealKey(seal, base, log)
-	if err == nil {
-		s.blobs, err = store.Seal(files, key)
-	}
-	if err == nil {
-		err = s.proveKey(ctx, log)
-	}
-	if err != nil {
+	s := &state{files: files}
+	if s.keys, err = openKeychain(ctx, files, files.Dir(), seal, log); err != nil {
 		return nil, errors.Join(fmt.Errorf("state %s: %w", files.Dir(), err), files.Close())
 	}
+	s.blobs = s.keys.blobs
 	return s, nil
 }
 
-// proveKey opens a blob that was sealed when the state was made. A wrong key
-// must end the start here: it would make everything else look absent.
-func (s *state) proveKey(ctx context.Context, log *slog.Logger) error {
-	_, err := store.ReadOrSetAside(ctx, s.blobs, log, proofKey)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return s.blobs.Put(ctx, proofKey, []byte("gatehouse\n"))
-	case errors.Is(err, store.ErrForeign):
-		return fmt.Errorf("it was sealed with another key than the one that `seal` names now; put the former key back, or move the folder away: %w", err)
-	}
-	return err
+// sealPlaces is where `seal` says that the keys are. Without any the key is made
+// beside the state.
+type sealPlaces struct {
+	secrets []conf.At[conf.Secret]
+	base    string // the main file's folder
 }
 
-func (s *state) sealKey(seal *conf.Secret, base string, log *slog.Logger) ([]byte, error) {
-	if seal == nil {
-		s.protection = "not protected"
-		path := filepath.Join(s.files.Dir(), sealKeyFile)
-		key, created, err := store.LoadOrCreateKey(path)
-		if created {
-			log.Warn("made a key to seal the state with; it lies beside the state: name one under `seal` to protect the keys", "file", path)
+func (l *loader) sealPlaces(c *Config) *sealPlaces {
+	return &sealPlaces{secrets: c.Seal.Items, base: l.base()}
+}
+
+// read reads the keys in the order in which they are named.
+func (p *sealPlaces) read() ([]heldKey, error) {
+	keys := make([]heldKey, 0, len(p.secrets))
+	for i := range p.secrets {
+		secret := &p.secrets[i].V
+		text, err := readSecret(secret, p.base)
+		if err != nil {
+			return nil, fmt.Errorf("seal: %w", err)
 		}
-		return key, err
+		key, err := store.ParseKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("seal %s: %w", secret, err)
+		}
+		keys = append(keys, held(key, keyNamed, secretKind(secret)+" at "+secretPos(secret).String()))
 	}
-	text, err := readSecret(seal, base)
-	if err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
+	return keys, nil
+}
+
+// secretKind says what kind of place holds a secret.
+func secretKind(s *conf.Secret) string {
+	switch {
+	case s.Env.Set():
+		return "environment variable"
+	case s.Credential.Set():
+		return "credential"
 	}
-	key, err := store.ParseKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("seal %s: %w", seal, err)
-	}
-	return key, nil
+	return "file"
 }
 
 func (s *state) loadTicketKeys(ctx context.Context) ([]byte, error) {

@@ -26,7 +26,7 @@ func (g *gateway) status() admin.Status {
 	current := g.current.Load()
 	s := admin.Status{
 		Version: g.options.Version, Started: g.startedAt, Config: g.options.Config,
-		Generation: current.table.Generation(), Keys: g.state.protection,
+		Generation: current.table.Generation(), Keys: g.state.keys.protection(),
 		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current),
 		Certificates: g.presenter.status(time.Now()), Quarantined: quarantines(current.result),
 		LastReload: g.lastReload.Load(), Notes: g.restartNotes(current),
