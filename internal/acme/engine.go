@@ -1,0 +1,265 @@
+package acme
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"github.com/mholt/acmez/v3"
+	"go.uber.org/zap"
+
+	"gatehouse/internal/store"
+)
+
+// obtainTimeMax bounds one attempt, from the order to the stored certificate.
+// Slow DNS alone may take minutes; an attempt that is cut off is resumed.
+const obtainTimeMax = 15 * time.Minute
+
+// engine gets one certificate at a time, any number of them concurrently. It
+// starts no goroutine.
+type engine struct {
+	store      store.Store // sealed
+	bundles    bundles
+	log        *slog.Logger
+	zap        *zap.Logger
+	now        func() time.Time
+	challenges *challenges
+	responders *http.Client // of OCSP
+	settings   atomic.Pointer[Settings]
+	hosts      locks // by name: one attempt at a time for each
+	magic      locks // certmagic's own
+
+	mu      sync.Mutex
+	clients map[string]*client // by authority.ID
+}
+
+// newEngine returns an engine without settings: call configure before anything
+// is asked of it.
+func newEngine(s store.Store, log *slog.Logger, now func() time.Time) *engine {
+	return &engine{
+		store: s, log: log, now: now, zap: zapTo(log),
+		bundles:    bundles{s, log},
+		responders: newResponders(),
+		challenges: new(challenges),
+		clients:    map[string]*client{},
+	}
+}
+
+// configure replaces the settings. Attempts in progress end with the former.
+func (e *engine) configure(s *Settings) { e.settings.Store(s) }
+
+// close lets go of idle connections.
+func (e *engine) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.clients {
+		c.close()
+	}
+}
+
+// client returns the client of an authority, whose account and connections
+// outlive a change of the settings.
+func (e *engine) client(a *authority) *client {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	c := e.clients[a.ID]
+	if c == nil || !c.authority.same(a) {
+		if c != nil {
+			c.close()
+		}
+		c = newClient(a, e.now)
+		e.clients[a.ID] = c
+	}
+	return c
+}
+
+// obtain gets one certificate and stores it. It resumes the order that a killed
+// process, or a failed attempt, left. Errors are *problem.
+func (e *engine) obtain(ctx context.Context, req request) (*bundle, error) {
+	if err := e.hosts.lock(ctx, req.Name); err != nil {
+		return nil, localProblem("wait for another attempt", err)
+	}
+	defer func() { _ = e.hosts.unlock(req.Name) }()
+	ctx, cancel := context.WithTimeout(ctx, obtainTimeMax)
+	defer cancel()
+
+	held, err := e.bundles.get(ctx, req.Name)
+	if err != nil {
+		return nil, localProblem("look for a certificate", err)
+	}
+	order, err := e.takeUp(ctx, req)
+	if err != nil {
+		return nil, localProblem("take up the order", err)
+	}
+	if done := e.finished(ctx, req, held, order); done {
+		return held, nil
+	}
+	return e.run(ctx, req, held, order)
+}
+
+// finished reports whether the order led to the certificate that is held: the
+// process ended after it was stored and before the order was removed. An order
+// that led to the predecessor is made a new one.
+func (e *engine) finished(ctx context.Context, req request, held *bundle, order *pendingOrder) bool {
+	if held == nil || order.fresh || string(held.Key) != string(order.Key) {
+		return false
+	}
+	e.forget(ctx, order)
+	if leaf, err := held.leaf(); err == nil && (req.Replaces == nil || !leaf.Equal(req.Replaces)) {
+		return true
+	}
+	return false
+}
+
+// run lets certmagic obtain or renew the certificate.
+func (e *engine) run(ctx context.Context, req request, held *bundle, order *pendingOrder) (*bundle, error) {
+	w := &issuance{
+		engine: e, req: req, order: order,
+		resource: &resource{
+			bundles: e.bundles, locks: &e.magic, present: held,
+			result: &bundle{
+				Name: req.Name, Tenant: req.Tenant, CA: req.CA.Name, CAID: req.CA.ID,
+				Profile: req.CA.profile(req.Host), Because: req.Because,
+			},
+		},
+	}
+	magic := w.config()
+	var err error
+	if held == nil {
+		err = magic.ObtainCertSync(ctx, req.Name)
+	} else {
+		err = magic.RenewCertSync(ctx, req.Name, true)
+	}
+	if err != nil {
+		return nil, w.explain(err)
+	}
+	e.forget(ctx, order)
+	return w.resource.present, nil
+}
+
+// issuance is one attempt. It is certmagic's storage, key source and issuer in
+// one, so that certmagic decides what happens in which order, and the order
+// itself, its key and its certificate are ours to keep.
+type issuance struct {
+	*resource
+	engine *engine
+	req    request
+	order  *pendingOrder
+	failed error // of the order; certmagic wraps and repeats it
+}
+
+// config is a certmagic configuration for this attempt alone. Its cache is
+// never filled and nothing maintains it: certificates are served from our own
+// index, and renewed by our own queue.
+func (w *issuance) config() *certmagic.Config {
+	cache := new(certmagic.Cache)
+	var magic *certmagic.Config
+	cache.SetOptions(certmagic.CacheOptions{
+		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return magic, nil },
+		Logger:           w.engine.zap,
+	})
+	magic = certmagic.New(cache, certmagic.Config{
+		Storage: w, KeySource: w, Issuers: []certmagic.Issuer{w},
+		MustStaple: w.order.MustStaple,
+		// The store is one blob of the state folder, which is in use all the time.
+		DisableStorageCheck: true,
+		DisableARI:          true,
+		OCSP:                certmagic.OCSPConfig{DisableStapling: true},
+		Logger:              w.engine.zap,
+	})
+	return magic
+}
+
+// Stat implements certmagic.Storage.
+func (w *issuance) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error) {
+	value, err := w.Load(ctx, key)
+	if err != nil {
+		return certmagic.KeyInfo{}, fs.ErrNotExist
+	}
+	return certmagic.KeyInfo{Key: key, Modified: w.present.Obtained, Size: int64(len(value)), IsTerminal: true}, nil
+}
+
+// GenerateKey implements certmagic.KeyGenerator: the key of the order, which is
+// stored already.
+func (w *issuance) GenerateKey() (crypto.PrivateKey, error) { return w.order.signer() }
+
+// IssuerKey implements certmagic.Issuer.
+func (w *issuance) IssuerKey() string { return w.req.CA.ID }
+
+// Issue implements certmagic.Issuer by the order.
+func (w *issuance) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
+	o := &ordering{engine: w.engine, client: w.engine.client(w.req.CA), req: w.req, order: w.order, held: w.present}
+	issued, err := o.run(ctx, csr)
+	if err != nil {
+		w.failed = err
+		return nil, err
+	}
+	w.result.Obtained, w.result.Window, w.result.Account = w.engine.now(), issued.window, w.order.Account
+	var chain []byte
+	for _, der := range issued.chain {
+		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})...)
+	}
+	return &certmagic.IssuedCertificate{Certificate: chain}, nil
+}
+
+// explain returns the error itself instead of certmagic's text about it.
+func (w *issuance) explain(err error) error {
+	switch {
+	case w.failed != nil:
+		return w.failed
+	case w.resource.failed != nil:
+		// The order is kept: the certificate can be had once more.
+		return localProblem("store the certificate", w.resource.failed)
+	}
+	var known *problem
+	if errors.As(err, &known) {
+		return known
+	}
+	return localProblem("get a certificate", err)
+}
+
+// recordWriters say who writes the DNS records that prove control of a name.
+type recordWriters interface {
+	// Covers reports whether the tenant may have records written for name.
+	Covers(tenant, name string) bool
+
+	// Route returns who writes them, and at which name, where that is not
+	// _acme-challenge below the host's: the owner may have delegated it.
+	Route(ctx context.Context, resolvers []string, tenant, name string) (writer certmagic.DNSProvider, target string, err error)
+}
+
+// dnsSolver answers dns-01 through the provider that covers the name. It waits
+// until the record is seen.
+func (e *engine) dnsSolver(ctx context.Context, h Host) (acmez.Solver, error) {
+	s := e.settings.Load()
+	if s.records == nil || !s.records.Covers(h.Tenant, h.Name) {
+		return nil, fmt.Errorf("no DNS provider covers %q", h.Name)
+	}
+	writer, target, err := s.records.Route(ctx, s.resolvers, h.Tenant, h.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &certmagic.DNS01Solver{DNSManager: certmagic.DNSManager{
+		DNSProvider: writer, Resolvers: s.resolvers, OverrideDomain: target,
+		TTL: recordTTL, PropagationTimeout: propagationTimeMax, Logger: e.zap,
+	}}, nil
+}
+
+const (
+	// recordTTL is short: a record is of use for minutes.
+	recordTTL = time.Minute
+
+	// propagationTimeMax bounds the wait until a record is seen. Secondaries are
+	// told within seconds, or ask by themselves within minutes.
+	propagationTimeMax = 3 * time.Minute
+)

@@ -1,0 +1,142 @@
+package acme
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gatehouse/internal/store"
+)
+
+const (
+	// orderPrefix is where orders in progress lie in the store: below it the
+	// authority's ID and the host's name.
+	orderPrefix = "acme/orders/"
+
+	// orderAgeMax is how long an unfinished order is taken up again. Let's
+	// Encrypt lets one live for a week, but proofs of control age faster.
+	orderAgeMax = 24 * time.Hour
+)
+
+// pendingOrder is an order in progress. It is stored with its key before the
+// authority hears of it, so that a killed process takes it up again and no
+// certificate is ever issued to a key that is lost.
+type pendingOrder struct {
+	Name       string    `json:"name"`
+	Tenant     string    `json:"tenant"`
+	Profile    string    `json:"profile"`
+	MustStaple bool      `json:"must_staple"`
+	Key        []byte    `json:"key"` // PKCS#8
+	Asked      time.Time `json:"asked"`
+	Account    string    `json:"account,omitempty"` // URL; who placed it
+	URL        string    `json:"url,omitempty"`     // empty until the authority has answered
+
+	key   string // of the store
+	fresh bool   // made by this process, just now
+}
+
+func orderKey(a *authority, name string) string { return orderPrefix + a.ID + "/" + name }
+
+// signer parses the key of the certificate to be.
+func (p *pendingOrder) signer() (crypto.Signer, error) { return parseKey(p.Key) }
+
+// unfinished names the hosts whose orders another process left, by authority:
+// to resume them spends nothing.
+func (e *engine) unfinished(ctx context.Context) (map[string][]string, error) {
+	keys, err := e.store.List(ctx, orderPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("list orders in progress: %w", err)
+	}
+	found := map[string][]string{}
+	for _, key := range keys {
+		id, name, ok := strings.Cut(strings.TrimPrefix(key, orderPrefix), "/")
+		if ok {
+			found[id] = append(found[id], name)
+		}
+	}
+	return found, nil
+}
+
+// takeUp returns the order of a request: the one in the store if it still
+// serves, else a new one, stored with a new key.
+func (e *engine) takeUp(ctx context.Context, req request) (*pendingOrder, error) {
+	key := orderKey(req.CA, req.Name)
+	want := pendingOrder{Name: req.Name, Tenant: req.Tenant, Profile: req.CA.profile(req.Host), MustStaple: e.settings.Load().mustStaple}
+	old, err := e.pendingAt(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && old.serves(want, e.now()) {
+		return old, nil
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	if want.Key, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
+		return nil, fmt.Errorf("make a key: %w", err)
+	}
+	want.Asked, want.key, want.fresh = e.now(), key, true
+	return &want, e.keep(ctx, &want)
+}
+
+// serves reports whether an order that was found is one for what is wanted.
+func (p *pendingOrder) serves(want pendingOrder, now time.Time) bool {
+	age := now.Sub(p.Asked)
+	return p.Name == want.Name && p.Tenant == want.Tenant && p.Profile == want.Profile &&
+		p.MustStaple == want.MustStaple && age < orderAgeMax && age > -orderAgeMax
+}
+
+func (e *engine) pendingAt(ctx context.Context, key string) (*pendingOrder, error) {
+	blob, err := store.ReadOrSetAside(ctx, e.store, e.log, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the order in progress: %w", err)
+	}
+	p := new(pendingOrder)
+	err = json.Unmarshal(blob, p)
+	if err == nil {
+		_, err = p.signer()
+	}
+	if err != nil {
+		return nil, store.SetAsideDamaged(ctx, e.store, e.log, key, err)
+	}
+	p.key = key
+	return p, nil
+}
+
+// keep stores the order as it is now.
+func (e *engine) keep(ctx context.Context, p *pendingOrder) error {
+	blob, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("write the order in progress: %w", err)
+	}
+	if err := e.store.Put(ctx, p.key, blob); err != nil {
+		return fmt.Errorf("store the order in progress: %w", err)
+	}
+	return nil
+}
+
+// forget removes an order that is done or dead. Where that fails the order is
+// found again, and seen to be done or dead then.
+func (e *engine) forget(ctx context.Context, p *pendingOrder) {
+	// What is over is over, also when the caller has no time left.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeMax)
+	defer cancel()
+	if err := e.store.Delete(ctx, p.key); err != nil {
+		e.log.WarnContext(ctx, "an order that is over stays in the store", "host", p.Name, "cause", err)
+	}
+}
+
+// forgetTimeMax bounds the removal of an order that is over.
+const forgetTimeMax = 10 * time.Second

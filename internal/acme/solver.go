@@ -1,0 +1,60 @@
+package acme
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mholt/acmez/v3"
+	acmeclient "github.com/mholt/acmez/v3/acme"
+)
+
+// solver returns who answers challenges of a kind for the name.
+func (o *ordering) solver(ctx context.Context, kind string) (acmez.Solver, error) {
+	switch kind {
+	case acmeclient.ChallengeTypeHTTP01:
+		return &listenerSolver{present: o.presentHTTP}, nil
+	case acmeclient.ChallengeTypeTLSALPN01:
+		return &listenerSolver{present: o.presentALPN}, nil
+	case acmeclient.ChallengeTypeDNS01:
+		return o.engine.dnsSolver(ctx, o.req.Host)
+	}
+	return nil, fmt.Errorf("%q is not a challenge that is answered here", kind)
+}
+
+// listenerSolver lets our own listeners answer.
+type listenerSolver struct {
+	present  func(acmeclient.Challenge) (withdraw func(), err error)
+	withdraw func()
+}
+
+// Present implements acmez.Solver.
+func (s *listenerSolver) Present(_ context.Context, challenge acmeclient.Challenge) (err error) {
+	s.withdraw, err = s.present(challenge)
+	return err
+}
+
+// CleanUp implements acmez.Solver.
+func (s *listenerSolver) CleanUp(context.Context, acmeclient.Challenge) error {
+	if s.withdraw != nil {
+		s.withdraw()
+	}
+	return nil
+}
+
+func (o *ordering) presentHTTP(challenge acmeclient.Challenge) (func(), error) {
+	return o.engine.challenges.presentHTTP(o.req.Name, challenge.Token, challenge.KeyAuthorization), nil
+}
+
+func (o *ordering) presentALPN(challenge acmeclient.Challenge) (func(), error) {
+	// The identifier is the authority's word; the name is ours.
+	challenge.Identifier = acmeclient.Identifier{Type: "dns", Value: o.req.Name}
+	certificate, err := acmez.TLSALPN01ChallengeCert(challenge)
+	if err != nil {
+		return nil, fmt.Errorf("make the certificate of the challenge: %w", err)
+	}
+	return o.engine.challenges.presentALPN(o.req.Name, certificate), nil
+}
+
+// isWildcard reports whether name is "*.x", which dns-01 alone can prove.
+func isWildcard(name string) bool { return strings.HasPrefix(name, "*.") }
