@@ -39,8 +39,10 @@ func TestLargeBodies(t *testing.T) {
 }
 
 // TestEarlyAnswers: an answer in the middle of an upload reaches its client whole, over both protocols.
-func TestEarlyAnswers(t *testing.T) {
-	x := newTransfers(t)
+func TestEarlyAnswers(t *testing.T) { newTransfers(t).expectEarlyAnswers(t) }
+
+func (x *transfers) expectEarlyAnswers(t *testing.T) {
+	t.Helper()
 	for _, c := range []*http.Client{x.client(t, clientOfAcme), x.client(t, clientOfAcme, "h2")} {
 		for _, body := range []io.Reader{bytes.NewReader(make([]byte, 16<<20)), io.MultiReader(bytes.NewReader(make([]byte, 16<<20)))} {
 			answer, err := c.Post(x.url("acme.example", "/refuse"), "application/octet-stream", body)

@@ -15,11 +15,19 @@ type transfers struct {
 	app *app
 }
 
-func newTransfers(t *testing.T) *transfers {
+// newTransfers starts it with more keys in the main file, if there are any.
+func newTransfers(t *testing.T, keys ...string) *transfers {
 	t.Helper()
 	file := make([]byte, 1<<20)
 	_, _ = rand.Read(file)
 	x := &transfers{world: newWorld(t), app: startApp(t, file)}
+	if len(keys) > 0 {
+		main, err := os.ReadFile(x.config())
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.write(t, "gatehouse.yaml", string(main)+strings.Join(keys, "\n"))
+	}
 	x.write(t, "tenants/acme.yaml", acmeText(x.app.URL))
 	x.start(t)
 	return x
