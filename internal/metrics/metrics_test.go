@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"errors"
 	"io"
 	"net/http/httptest"
 	"strings"
@@ -116,7 +117,13 @@ func TestListenerAndServerSeries(t *testing.T) {
 	s.Panicked()
 	s.Reloaded(ReloadRefused)
 	s.Applied(42, 1)
+	s.StateWritten(nil)
+	s.StateWritten(errors.New("full"))
+	s.Ready(func() bool { return true })
 	wantLines(t, s,
+		`gatehouse_state_write_failures_total 1`,
+		`gatehouse_state_unsaved 1`,
+		`gatehouse_ready 1`,
 		`gatehouse_accepted_connections_total{listener=":443"} 2`,
 		`gatehouse_connections{listener=":443"} 1`,
 		`gatehouse_accept_errors_total{listener=":443"} 1`,
@@ -158,6 +165,8 @@ func TestNilCountsNothing(t *testing.T) {
 	s.Panicked()
 	s.Reloaded(ReloadApplied)
 	s.Applied(1, 0)
+	s.StateWritten(nil)
+	s.Ready(nil)
 	s.CertificateExpiry(nil)
 }
 

@@ -54,6 +54,12 @@ var (
 		"Request fields removed because their name could pass for another one at a backend.")
 	panics = desc("panics_total",
 		"Requests and connections that ended in a fault of the gateway itself.")
+	ready = desc("ready",
+		"1 while the gateway takes traffic, as /readyz says.")
+	stateWriteFailures = desc("state_write_failures_total",
+		"Writes to the state folder that failed.")
+	stateUnsaved = desc("state_unsaved",
+		"1 while the last write to the state folder failed: what is new is in memory alone.")
 	generation = desc("table_generation",
 		"Number of the table in use.")
 	reloads = desc("reloads_total",

@@ -46,6 +46,7 @@ type Set struct {
 	generation    atomic.Uint64
 	quarantined   atomic.Int64
 	reloads       [len(ReloadResults)]atomic.Uint64
+	state         state
 
 	mu        sync.Mutex
 	tenants   map[string]*Tenant
