@@ -100,7 +100,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	base := g.loader.base()
-	if g.state, err = openState(life, g.started.state(base), g.loader.sealPlaces(g.started), g.log); err != nil {
+	if g.state, err = g.openState(life, g.started.state(base), g.loader.sealPlaces(g.started)); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, g.state.files.Close()) }()
@@ -182,6 +182,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	parts.Go(func() { g.keysLoop(background) })
 	parts.Go(func() { g.watcher.run(background, g.tick) })
 
+	g.metrics.Ready(func() bool { return g.ready() == nil })
 	served := make(chan error, 1)
 	go func() { served <- g.server.Serve(life, d.traffic) }()
 	g.serving.Store(true)

@@ -37,10 +37,12 @@ func build(t *testing.T, dir string) *house {
 	log := h.said.logger()
 	h.gateway = &gateway{
 		options: Options{Version: "v-test"}, log: log, loader: newLoader(filepath.Join(dir, "gatehouse.yaml"), toRun),
-		metrics: metrics.New(proxy.ReasonNames()...), state: &state{blobs: &h.disk, keys: noKeys()},
+		metrics:   metrics.New(proxy.ReasonNames()...),
 		accessLog: &accessLog{}, watcher: newWatcher("", log),
 		ticks: make(chan struct{}, 1), requests: make(chan request), leaving: make(chan struct{}),
 	}
+	watched := &watchedStore{Store: &h.disk, metrics: h.metrics}
+	h.state = &state{disk: watched, blobs: watched, keys: noKeys()}
 	must(t, h.readMain())
 	ctx, cancel := context.WithCancel(context.Background())
 	var parts sync.WaitGroup

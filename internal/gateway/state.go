@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 
 	"gatehouse/internal/conf"
@@ -20,18 +19,19 @@ const (
 // state is the folder of what outlives the process, opened and locked.
 type state struct {
 	files *file.Store
-	blobs store.Store // sealed
+	disk  *watchedStore // files, with an eye on writes that fail
+	blobs store.Store   // sealed
 	keys  *keychain
 }
 
 // openState opens the folder and takes its lock.
-func openState(ctx context.Context, dir string, seal *sealPlaces, log *slog.Logger) (*state, error) {
-	files, err := file.Open(dir, log)
+func (g *gateway) openState(ctx context.Context, dir string, seal *sealPlaces) (*state, error) {
+	files, err := file.Open(dir, g.log)
 	if err != nil {
 		return nil, err // it names the folder
 	}
-	s := &state{files: files}
-	if s.keys, err = openKeychain(ctx, files, files.Dir(), seal, log); err != nil {
+	s := &state{files: files, disk: &watchedStore{Store: files, metrics: g.metrics}}
+	if s.keys, err = openKeychain(ctx, s.disk, files.Dir(), seal, g.log); err != nil {
 		return nil, errors.Join(fmt.Errorf("state %s: %w", files.Dir(), err), files.Close())
 	}
 	s.blobs = s.keys.blobs

@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ func (g *gateway) status() admin.Status {
 		Generation: current.table.Generation(), Keys: g.state.keys.protection(),
 		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current),
 		Certificates: g.presenter.status(time.Now()), Quarantined: quarantines(current.result),
-		LastReload: g.lastReload.Load(), Notes: g.restartNotes(current),
+		LastReload: g.lastReload.Load(), Notes: append(g.restartNotes(current), g.stateNotes()...),
 	}
 	if err := g.ready(); err != nil {
 		s.NotReady = err.Error()
@@ -37,6 +38,16 @@ func (g *gateway) status() admin.Status {
 		s.Ready = true
 	}
 	return s
+}
+
+// stateNotes says that the state folder takes no writes, while it does not.
+func (g *gateway) stateNotes() []string {
+	trouble := g.state.disk.trouble.Load()
+	if trouble == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("the state folder takes no writes since %s, and what is new is lost with the process: %v",
+		trouble.since.Format(time.RFC3339), trouble.err)}
 }
 
 // listenerStatus lists the listeners that are open, whatever the files say by
