@@ -13,12 +13,18 @@ import (
 	"time"
 )
 
-// Certificate is a chain and its private key, checked. It is immutable.
+// Certificate is a chain and its private key, checked. What it says never
+// changes.
 type Certificate struct {
-	pair   *tls.Certificate
-	names  []string
-	source string
-	digest [sha256.Size]byte
+	pair   *tls.Certificate // nil of a compact one
+	packed *packed          // of a compact one, which is decoded on use
+
+	names     []string
+	source    string
+	digest    [sha256.Size]byte
+	notBefore int64 // Unix seconds, which is all that certificates tell
+	notAfter  int64
+	rank      uint8
 }
 
 // FromTLS takes over a pair that was made here, such as a leaf of the internal
@@ -45,12 +51,26 @@ func FromTLS(source string, pair *tls.Certificate) (*Certificate, error) {
 
 // newCertificate takes over a pair whose leaf is parsed.
 func newCertificate(source string, pair *tls.Certificate) (*Certificate, error) {
-	c := &Certificate{pair: pair, names: hostNames(pair.Leaf), source: source}
+	c, err := describeChain(source, pair.Leaf, pair.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	c.pair = pair
+	return c, nil
+}
+
+// describeChain returns a certificate that has no pair yet. It keeps nothing of
+// leaf and chain.
+func describeChain(source string, leaf *x509.Certificate, chain [][]byte) (*Certificate, error) {
+	c := &Certificate{
+		names: hostNames(leaf), source: source,
+		notBefore: leaf.NotBefore.Unix(), notAfter: leaf.NotAfter.Unix(), rank: preference(leaf),
+	}
 	if len(c.names) == 0 {
 		return nil, errors.New("the certificate names no host; expected a DNS name in its subjectAltName")
 	}
 	hash := sha256.New()
-	for _, der := range pair.Certificate {
+	for _, der := range chain {
 		hash.Write(der)
 	}
 	hash.Sum(c.digest[:0])
@@ -58,17 +78,22 @@ func newCertificate(source string, pair *tls.Certificate) (*Certificate, error) 
 }
 
 // TLS returns the pair for crypto/tls, its leaf parsed. It must not be changed.
-func (c *Certificate) TLS() *tls.Certificate { return c.pair }
+func (c *Certificate) TLS() *tls.Certificate {
+	if c.pair != nil {
+		return c.pair
+	}
+	return c.packed.pair()
+}
 
 // Names returns the DNS names that the certificate carries: lower case, without
 // a final dot; a wildcard as "*.x". It must not be changed.
 func (c *Certificate) Names() []string { return c.names }
 
 // NotBefore returns the first instant at which the certificate is good.
-func (c *Certificate) NotBefore() time.Time { return c.pair.Leaf.NotBefore }
+func (c *Certificate) NotBefore() time.Time { return time.Unix(c.notBefore, 0).UTC() }
 
 // NotAfter returns the last instant at which the certificate is good.
-func (c *Certificate) NotAfter() time.Time { return c.pair.Leaf.NotAfter }
+func (c *Certificate) NotAfter() time.Time { return time.Unix(c.notAfter, 0).UTC() }
 
 // Source returns where the certificate comes from, as operators know it.
 func (c *Certificate) Source() string { return c.source }
@@ -93,8 +118,9 @@ func (c *Certificate) Covers(host string) bool {
 // with a public CA the intermediate was forgotten, which some clients forgive
 // and SSL Labs does not.
 func (c *Certificate) LoneLeaf() (issuer string, lone bool) {
-	leaf := c.pair.Leaf
-	if len(c.pair.Certificate) > 1 || bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
+	pair := c.TLS()
+	leaf := pair.Leaf
+	if len(pair.Certificate) > 1 || bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
 		return "", false
 	}
 	return leaf.Issuer.String(), true
@@ -117,8 +143,8 @@ func hostNames(leaf *x509.Certificate) []string {
 
 // preference orders the certificates of one name, the best first: an ECDSA
 // signature costs a fifth of an RSA one, and few browsers take others.
-func (c *Certificate) preference() int {
-	switch c.pair.Leaf.PublicKey.(type) {
+func preference(leaf *x509.Certificate) uint8 {
+	switch leaf.PublicKey.(type) {
 	case *ecdsa.PublicKey:
 		return 0
 	case *rsa.PublicKey:

@@ -2,8 +2,9 @@
 //
 // A [Profile] is what a host demands of TLS: [Policies] holds one prebuilt
 // configuration for each, and one that refuses, which connections share. A
-// [Certificate] is a checked pair of a chain and its key, an [Index] finds the
-// right one for a name. [Rotator] renews the keys of session tickets.
+// [Certificate] is a checked pair of a chain and its key, or the same packed until
+// its first handshake ([Compact]); an [Index] finds the right one for a name.
+// [ACMESpec] says how certificates are obtained. [Rotator] renews the keys of session tickets.
 //
 // # Sessions
 //

@@ -95,7 +95,7 @@ func TestIndexPrefersTheRenewed(t *testing.T) {
 	renewed := issue(root(), ecdsaKey(), hosts("a.example"))
 	first := must(ParsePair("old", chainPEM(old), keyPEM(ecdsaKey()), time.Time{}))
 	second := must(ParsePair("renewed", chainPEM(renewed), keyPEM(ecdsaKey()), time.Time{}))
-	second.pair.Leaf.NotAfter = first.NotAfter().Add(time.Hour)
+	second.notAfter = first.notAfter + 3600
 	for _, order := range [][]*Certificate{{first, second}, {second, first}} {
 		x := NewIndex(map[string][]*Certificate{"": order})
 		if got := x.Find("", "a.example", nil); got != second.TLS() {
