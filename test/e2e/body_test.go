@@ -39,7 +39,10 @@ func TestLargeBodies(t *testing.T) {
 }
 
 // TestEarlyAnswers: an answer in the middle of an upload reaches its client whole, over both protocols.
-func TestEarlyAnswers(t *testing.T) { newTransfers(t).expectEarlyAnswers(t) }
+func TestEarlyAnswers(t *testing.T) {
+	t.Parallel()
+	newTransfers(t).expectEarlyAnswers(t)
+}
 
 func (x *transfers) expectEarlyAnswers(t *testing.T) {
 	t.Helper()

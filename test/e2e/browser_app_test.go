@@ -13,6 +13,7 @@ import (
 // TestBrowserOfApplications: what people do in business applications, over both protocols: they send a file by a form,
 // watch events come, and keep a WebSocket.
 func TestBrowserOfApplications(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t)
 	file := bytes.Repeat(x.app.file, 4)
 	path := x.keep(t, "form.bin", file)

@@ -9,6 +9,7 @@ import (
 // TestCallsWithTrailers: a conversation as gRPC has it, over HTTP/2: each message is answered before the next one is
 // sent, and what either side says at its end, the other one hears.
 func TestCallsWithTrailers(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t)
 	client := x.client(t, clientOfAcme, "h2")
 	body, say := io.Pipe()

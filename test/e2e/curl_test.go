@@ -48,6 +48,7 @@ var protocols = []struct{ flag, line string }{{"--http1.1", "HTTP/1.1"}, {"--htt
 
 // TestCurlUploads: whatever way curl sends a body, the backend gets all of it.
 func TestCurlUploads(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t)
 	path := x.keep(t, "sent.bin", x.app.file)
 	whole := fmt.Sprintf("sum=%s bytes=%d", digest(x.app.file), len(x.app.file))
@@ -73,6 +74,7 @@ func TestCurlUploads(t *testing.T) {
 
 // TestCurlExpect: who waits for 100 is told by the backend, once; a backend that refuses is spared the body.
 func TestCurlExpect(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t)
 	path := x.keep(t, "sent.bin", x.app.file)
 	args := []string{"--http1.1", "--verbose", "-H", "Expect: 100-continue", "--data-binary", "@" + path, "--write-out", "uploaded=%{size_upload}\n"}
@@ -92,6 +94,7 @@ func TestCurlExpect(t *testing.T) {
 // TestCurlEarlyAnswer: a backend that has had enough of an upload is heard while curl still sends, be it one that stops
 // in the middle or one that looks at the length alone.
 func TestCurlEarlyAnswer(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t)
 	x.write(t, "tenants/acme.yaml", acmeText(x.app.URL)+fmt.Sprintf("routes: {/nginx/: {backends: [%q]}}\n", x.acme.url()))
 	x.reload(t)
@@ -124,6 +127,7 @@ func TestCurlEarlyAnswer(t *testing.T) {
 
 // TestCurlDownloads: bodies come whole, slowly too, in parts where parts were asked for, and not at all for HEAD.
 func TestCurlDownloads(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t)
 	url := x.url("acme.example", "/file")
 	for _, p := range protocols {
@@ -155,6 +159,7 @@ func TestCurlDownloads(t *testing.T) {
 
 // TestCurlHTTP10: an old client gets no chunks, and the end of an answer of unknown length is that of its connection.
 func TestCurlHTTP10(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t)
 	path := x.keep(t, "sent.bin", x.app.file)
 	got := x.curl(t, clientOfAcme, "--http1.0", x.url("acme.example", "/lines"))

@@ -8,6 +8,7 @@ import (
 
 // TestStandardPlane: on the other data plane the same clients get the same.
 func TestStandardPlane(t *testing.T) {
+	t.Parallel()
 	x := newTransfers(t, "data_plane: standard")
 	whole := fmt.Sprintf("sum=%s bytes=%d", digest(x.app.file), len(x.app.file))
 	for _, args := range [][]string{{"--http1.1"}, {"--http1.1", "-H", "Expect: 100-continue"}} {
