@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -228,29 +227,17 @@ func (w *issuance) explain(err error) error {
 	return localProblem("get a certificate", err)
 }
 
-// recordWriters say who writes the DNS records that prove control of a name.
-type recordWriters interface {
-	// Covers reports whether the tenant may have records written for name.
-	Covers(tenant, name string) bool
-
-	// Route returns who writes them, and at which name, where that is not
-	// _acme-challenge below the host's: the owner may have delegated it.
-	Route(ctx context.Context, resolvers []string, tenant, name string) (writer certmagic.DNSProvider, target string, err error)
-}
-
-// dnsSolver answers dns-01 through the provider that covers the name. It waits
-// until the record is seen.
+// dnsSolver answers dns-01 through the provider that covers the name, or the
+// name that its owner delegated the challenge to. It waits until the record is
+// seen.
 func (e *engine) dnsSolver(ctx context.Context, h Host) (acmez.Solver, error) {
 	s := e.settings.Load()
-	if s.records == nil || !s.records.Covers(h.Tenant, h.Name) {
-		return nil, fmt.Errorf("no DNS provider covers %q", h.Name)
-	}
-	writer, target, err := s.records.Route(ctx, s.resolvers, h.Tenant, h.Name)
+	target, err := s.providers.Target(ctx, s.dns, h.Tenant, h.Name)
 	if err != nil {
 		return nil, err
 	}
 	return &certmagic.DNS01Solver{DNSManager: certmagic.DNSManager{
-		DNSProvider: writer, Resolvers: s.resolvers, OverrideDomain: target,
+		DNSProvider: target.Provider, Resolvers: s.dns.Servers(), OverrideDomain: target.Name,
 		TTL: recordTTL, PropagationTimeout: propagationTimeMax, Logger: e.zap,
 	}}, nil
 }

@@ -7,6 +7,8 @@ import (
 
 	acmeclient "github.com/mholt/acmez/v3/acme"
 
+	"gatehouse/internal/dns01"
+	"gatehouse/internal/dnsquery"
 	"gatehouse/tlsconfig"
 )
 
@@ -16,8 +18,8 @@ type Settings struct {
 	authorities []*authority // in the order in which they are tried; at least one
 	challenges  []string     // kinds that may be used, in order of preference
 	mustStaple  bool
-	resolvers   []string // host:port; none: the system's
-	records     recordWriters
+	dns         *dnsquery.Resolver
+	providers   *dns01.Providers // may be nil: none
 	preflight   preflightSettings
 	budget      tlsconfig.Budget
 }
@@ -68,18 +70,20 @@ func (a *authority) profile(h Host) string {
 }
 
 // kinds are the challenges that can prove control of a host, in order of
-// preference. A wildcard is proved by DNS alone (RFC 8555 section 8.4), and DNS
-// where a provider covers the name.
+// preference. A wildcard is proved by DNS alone (RFC 8555 section 8.4), and its
+// owner may have delegated that to any provider that admits the tenant; other
+// names are proved by DNS where a provider has their zone.
 func (s *Settings) kinds(h Host) (out []string) {
+	_, covered := s.providers.For(h.Tenant, h.Name)
+	wildcard := isWildcard(h.Name)
 	for _, kind := range s.challenges {
+		able := !wildcard
 		if kind == acmeclient.ChallengeTypeDNS01 {
-			if s.records == nil || !s.records.Covers(h.Tenant, h.Name) {
-				continue
-			}
-		} else if isWildcard(h.Name) {
-			continue
+			able = covered || wildcard && s.providers.Admits(h.Tenant)
 		}
-		out = append(out, kind)
+		if able {
+			out = append(out, kind)
+		}
 	}
 	return out
 }

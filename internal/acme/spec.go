@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"gatehouse/internal/conf"
+	"gatehouse/internal/dns01"
+	"gatehouse/internal/dnsquery"
 	"gatehouse/tlsconfig"
 )
 
@@ -28,11 +30,11 @@ func knownDirectories() map[string]string {
 
 // Surroundings is what the text of the main file leads to.
 type Surroundings struct {
-	Secret  func(*conf.Secret) ([]byte, error) // reads a secret; nil bytes without an error: it is not to be looked at
-	File    func(path string) ([]byte, error)  // reads a file that the main file names
-	Records recordWriters                      // the DNS providers; nil: none
-	HTTP    bool                               // there is a listener for http-01
-	HTTPS   bool                               // there is one for tls-alpn-01
+	Secret    func(*conf.Secret) ([]byte, error) // reads a secret; nil bytes without an error: it is not to be looked at
+	File      func(path string) ([]byte, error)  // reads a file that the main file names
+	Providers *dns01.Providers                   // who writes DNS records; nil: nobody
+	HTTP      bool                               // there is a listener for http-01
+	HTTPS     bool                               // there is one for tls-alpn-01
 }
 
 // CompileSettings compiles what the main file says of ACME; nil where it says
@@ -44,7 +46,7 @@ func CompileSettings(spec *tlsconfig.ACMESpec, in Surroundings, r *conf.Report) 
 	faults := r.Faults()
 	s := &Settings{
 		email: spec.Email.V, mustStaple: spec.MustStaple.V,
-		resolvers: spec.Resolvers.Values(), records: in.Records,
+		dns: dnsquery.New(spec.Resolvers.Values(), dnsquery.Options{}), providers: in.Providers,
 		budget: spec.CompileBudget(), preflight: compilePreflight(spec.Preflight),
 		challenges: permitted(spec, in),
 	}
@@ -64,7 +66,7 @@ func CompileSettings(spec *tlsconfig.ACMESpec, in Surroundings, r *conf.Report) 
 // permitted are the kinds of challenge that are written, or all, as far as
 // anybody here can answer them.
 func permitted(spec *tlsconfig.ACMESpec, in Surroundings) (out []string) {
-	able := map[string]bool{"http-01": in.HTTP, "tls-alpn-01": in.HTTPS, "dns-01": in.Records != nil}
+	able := map[string]bool{"http-01": in.HTTP, "tls-alpn-01": in.HTTPS, "dns-01": len(in.Providers.List()) > 0}
 	kinds := spec.Challenges.Values()
 	if len(kinds) == 0 {
 		kinds = []string{"http-01", "tls-alpn-01", "dns-01"}
