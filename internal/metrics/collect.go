@@ -36,6 +36,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for tenant, notAfter := range expiry {
 		e.gauge(certificateExpiry, float64(notAfter.Unix()), tenant)
 	}
+	e.acme(&c.acme)
 	for _, l := range listeners {
 		e.listener(l)
 	}

@@ -10,7 +10,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 // The metrics, all of them. Labels: tenant is an id of the table, listener an
 // address of the main file, reason a word of the refusal table, class the first
-// digit of a status ("2xx"), result a word of ReloadResults.
+// digit of a status ("2xx"), result a word of ReloadResults or of what orders
+// end in, ca an authority of the main file, state a word of what hosts are in.
 var (
 	tenantRequests = desc("requests_total",
 		"Requests answered, by the class of the status.", "tenant", "class")
@@ -70,6 +71,25 @@ var (
 		"Tenants of the table in use.")
 	certificateExpiry = desc("certificate_not_after_seconds",
 		"Time at which the tenant's first certificate to expire does so, as Unix time; an empty tenant stands for the main file.", "tenant")
+
+	acmeOrders = desc("acme_orders_total",
+		"Orders of certificates that ended, by authority and result.", "ca", "result")
+	acmeHosts = desc("acme_hosts",
+		"Hosts whose certificates come by ACME, by state.", "state")
+	acmeLag = desc("acme_renewal_lag_seconds",
+		"How far the renewal that is latest is behind the moment that was chosen for it.")
+	acmeStore = desc("acme_store_works",
+		"1 while what is obtained can be stored; 0 while nothing is ordered because it cannot.")
+	acmeBudgetLeft = desc("acme_budget_orders_left",
+		"Orders that may be placed with the authority at once.", "ca")
+	acmeBudgetOf = desc("acme_budget_orders",
+		"Orders that may be placed with the authority at once when none was for long.", "ca")
+	acmeDown = desc("acme_authority_down",
+		"1 while nothing is ordered from the authority because it does not work.", "ca")
+	acmeNotAfter = desc("acme_not_after_seconds",
+		"Time at which the tenant's first certificate by ACME to expire does so, as Unix time.", "tenant")
+	acmeAttempts = desc("acme_attempts_left",
+		"Orders that can fail before a certificate of the tenant expires, at the present budget: of the one with the fewest; 99 stands for more.", "tenant")
 )
 
 // durationBuckets are the upper bounds of the request duration histogram, in

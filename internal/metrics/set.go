@@ -48,6 +48,8 @@ type Set struct {
 	reloads       [len(ReloadResults)]atomic.Uint64
 	state         state
 
+	acme ACME
+
 	mu        sync.Mutex
 	tenants   map[string]*Tenant
 	listeners map[string]*Listener

@@ -1,0 +1,187 @@
+package acme
+
+import (
+	"context"
+	"time"
+)
+
+// attempt says where an order is tried.
+type attempt struct {
+	ca        *authority
+	index, of int // among the authorities of the settings
+}
+
+// order is one that runs.
+type order struct {
+	entry    *entry
+	host     Host // as it was when it began
+	at       attempt
+	cost     purchase
+	because  string
+	tries    int
+	look     bool // look at DNS first: the last look is old
+	replaces bool // the certificate held is this authority's
+	settings *Settings
+	began    time.Time
+}
+
+// startOrder lets an order run on a goroutine of its own.
+func (m *Manager) startOrder(ctx context.Context, e *entry, cost purchase, now time.Time) {
+	o := &order{
+		entry: e, host: e.Host, at: e.place.at, cost: cost, because: e.place.because, tries: e.fails(),
+		look:     m.looks() && e.check.stale(now),
+		replaces: e.held != nil && e.held.caID == cost.account,
+		settings: m.settings, began: now,
+	}
+	ctx, e.stop = context.WithCancel(ctx)
+	e.issuing = true
+	m.work.orders++
+	m.work.at[cost.account]++
+	m.group.Go(func() { m.order(ctx, o) })
+}
+
+// order looks at DNS once more, stores what the order costs, and places it.
+func (m *Manager) order(ctx context.Context, o *order) {
+	if o.look {
+		f := m.lookAt(ctx, o.host, o.at.ca, o.settings)
+		if f.state != "" && !f.unsure || ctx.Err() != nil {
+			m.budget.release(o.cost)
+			m.orderEnded(ctx, o, func(now time.Time) {
+				o.entry.looked(f, o.settings, now)
+				m.tellState(o.entry, now)
+			})
+			return
+		}
+	}
+	if err := m.budget.commit(ctx, o.cost, m.o.Now().UnixNano()); err != nil {
+		m.budget.release(o.cost)
+		m.orderEnded(ctx, o, func(now time.Time) {
+			if ctx.Err() == nil {
+				m.diskFailed(err, now)
+			}
+		})
+		return
+	}
+	got, err := m.obtain(ctx, o)
+	var next *held
+	if err == nil {
+		if next, err = hold(got, m.o.Decoded); err != nil {
+			err = &problem{Doing: "use the certificate", CA: o.at.ca.Name, Detail: clean(err.Error()), Cause: causeAuthority, err: err}
+		}
+	}
+	m.orderEnded(ctx, o, func(now time.Time) {
+		if err != nil {
+			m.orderFailed(ctx, o, asProblem(err), now)
+			return
+		}
+		m.orderDone(ctx, o, next, now)
+	})
+}
+
+func (m *Manager) obtain(ctx context.Context, o *order) (*bundle, error) {
+	req := request{Host: o.host, CA: o.at.ca, Attempt: o.tries, Because: o.because}
+	if o.replaces {
+		former, err := m.shelf.get(ctx, o.host.Name)
+		if err != nil {
+			return nil, localProblem("read the certificate that is to be replaced", err)
+		}
+		if former != nil {
+			req.Replaces, _ = former.leaf()
+		}
+	}
+	return m.engine.obtain(ctx, req)
+}
+
+// orderEnded counts an order off and lets note write down what came of it,
+// unless the host is another one by now.
+func (m *Manager) orderEnded(ctx context.Context, o *order, note func(now time.Time)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.o.Now()
+	e := o.entry
+	e.stop()
+	e.stop, e.issuing = nil, false
+	m.work.orders--
+	m.work.at[o.cost.account]--
+	note(now)
+	m.saved.touch(e)
+	signal(m.unsaved)
+	if m.hosts[e.Name] == e && ctx.Err() == nil {
+		m.consider(e, now)
+	}
+	m.tidy(e)
+	m.poke()
+}
+
+// orderDone takes a new certificate into use.
+func (m *Manager) orderDone(ctx context.Context, o *order, next *held, now time.Time) {
+	e := o.entry
+	m.budget.succeeded(o.cost)
+	if was := m.outages.succeeded(o.at.ca, o.host); was != nil && was.counts() {
+		m.o.Log.InfoContext(ctx, "an authority works again", "ca", o.at.ca.Name, "since", was.since)
+		m.rescan = true
+	}
+	m.work.took = average(m.work.took, now.Sub(o.began))
+	result := resultIssued
+	if e.held != nil {
+		result = resultRenewed
+	}
+	m.o.Metrics.Ordered(o.at.ca.Name, result)
+	m.o.Log.InfoContext(ctx, "certificate obtained", "host", e.Name, "tenant", e.Tenant, "ca", next.ca,
+		"not_after", next.notAfter, "took", now.Sub(o.began).Round(time.Millisecond), "because", next.because)
+	e.paid, e.trouble, e.since, e.turn = payment{}, nil, time.Time{}, 0
+	e.asked, e.revoked, e.served = false, false, true
+	if e.check != nil {
+		e.check = &check{at: now}
+	}
+	m.replace(e, next)
+}
+
+// replace makes a certificate the one that is served for a host.
+func (m *Manager) replace(e *entry, next *held) {
+	e.held = next
+	e.told = ""
+	m.publishLater(e.Tenant)
+}
+
+// orderFailed writes down why there is no certificate, and when to try again.
+func (m *Manager) orderFailed(ctx context.Context, o *order, p *problem, now time.Time) {
+	e := o.entry
+	if p.Cause == causeStopped && ctx.Err() != nil {
+		if p.Kept {
+			e.paid = payment{o.at.ca.ID, now}
+		}
+		return // nobody wants it any more, or the process ends
+	}
+	switch p.Cause {
+	case causeHere:
+		m.diskSuspect()
+	case causeLimit:
+		m.budget.obey(o.cost, p, now)
+	}
+	if p.Cause != causeHost {
+		m.budget.succeeded(o.cost) // a failed validation is an owner's alone
+	}
+	if m.outages.failed(o.at.ca, o.host, p, now) {
+		m.o.Log.ErrorContext(ctx, "an authority does not work; nothing is ordered there for a while", "ca", o.at.ca.Name, "cause", p)
+		m.requeue()
+	}
+	e.failed(p, o.at, now)
+	m.o.Metrics.Ordered(o.at.ca.Name, resultOf(p.Cause))
+	m.o.Log.WarnContext(ctx, "certificate not obtained", "host", e.Name, "tenant", e.Tenant, "ca", o.at.ca.Name,
+		"cause", p, "next", e.trouble.next, "tries", e.trouble.fails)
+}
+
+// requeue lets the next scan place all hosts anew.
+func (m *Manager) requeue() {
+	m.queue.clear()
+	m.rescan = true
+}
+
+// average weighs the last value with an eighth.
+func average(former, last time.Duration) time.Duration {
+	if former == 0 {
+		return last
+	}
+	return former + (last-former)/8
+}

@@ -1,0 +1,339 @@
+package acme
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gatehouse/internal/store"
+	"gatehouse/tlsconfig"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+const (
+	// budgetPrefix is where budgets lie in the store.
+	budgetPrefix = "acme/budget/"
+
+	// budgetShards is into how many blobs the buckets of domains and hosts are
+	// divided: an order writes one of them. With 10,000 hosts in a week a blob
+	// has some hundred buckets, 20 KiB.
+	budgetShards = 64
+
+	// accountShard is the blob of the buckets of accounts, which nearly every
+	// order writes too.
+	accountShard = budgetShards
+)
+
+// price is what an order costs.
+type price uint8
+
+const (
+	// pricePaid: nothing. An order that an earlier attempt placed goes on.
+	pricePaid price = iota
+	// priceInvited is a renewal inside the window that the authority itself
+	// suggested, with its predecessor named: Let's Encrypt exempts it from all
+	// limits but that of failed validations.
+	priceInvited
+	// priceRenewal is a further certificate of a name: the limit of registered
+	// domains is for names that are new.
+	priceRenewal
+	// priceNew is the first certificate of a name.
+	priceNew
+)
+
+// purchase is an order, as far as budgets are concerned.
+type purchase struct {
+	account string // authority.ID
+	name    string
+	domain  string // registeredDomain of name
+	price   price
+}
+
+// scope says whose bucket one is.
+type scope byte
+
+const (
+	scopeAccount  scope = 'a'
+	scopeDomain   scope = 'd'
+	scopeHost     scope = 'h'
+	scopeFailures scope = 'f'
+)
+
+// bucketID names a bucket in the store: its scope, the account and, where the
+// scope is narrower, a name.
+func (p purchase) bucketID(s scope) string {
+	switch s {
+	case scopeDomain:
+		return "d " + p.account + " " + p.domain
+	case scopeHost, scopeFailures:
+		return string(s) + " " + p.account + " " + p.name
+	}
+	return "a " + p.account
+}
+
+// pays lists the buckets that a price takes a token from. One of failed
+// validations is taken in advance and returned by success, so that a process
+// that is killed in between has counted it.
+func (p price) pays() []scope {
+	switch p {
+	case priceInvited:
+		return []scope{scopeFailures}
+	case priceRenewal:
+		return []scope{scopeFailures, scopeHost, scopeAccount}
+	case priceNew:
+		return []scope{scopeFailures, scopeHost, scopeDomain, scopeAccount}
+	}
+	return nil
+}
+
+// takes reports whether a price takes from the bucket of a scope.
+func (p price) takes(s scope) bool { return slices.Contains(p.pays(), s) }
+
+// everyScope is asked whether the authority sent us away, whatever is paid.
+func everyScope() []scope { return []scope{scopeAccount, scopeDomain, scopeHost} }
+
+// registeredDomain is what somebody bought at a registry, by the public suffix
+// list: limits count by it. A name that is itself a suffix stands for itself.
+func registeredDomain(name string) string {
+	name = strings.TrimPrefix(name, "*.")
+	domain, err := publicsuffix.EffectiveTLDPlusOne(name)
+	if err != nil {
+		return name
+	}
+	return domain
+}
+
+// budget holds what may be asked of authorities, and what has been. It is kept
+// over restarts: commit stores what was taken before an order is placed.
+type budget struct {
+	store store.Store
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	limits tlsconfig.Budget
+	shards [budgetShards + 1]map[string]bucket
+	taken  [budgetShards + 1]uint64 // counts changes
+
+	saving sync.Mutex // held while blobs are written; before mu
+	saved  [budgetShards + 1]uint64
+}
+
+func newBudget(s store.Store, log *slog.Logger) *budget {
+	b := &budget{store: s, log: log}
+	for i := range b.shards {
+		b.shards[i] = make(map[string]bucket)
+	}
+	return b
+}
+
+// setLimits changes the rates. What was taken stays taken.
+func (b *budget) setLimits(l tlsconfig.Budget) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.limits = l
+}
+
+// rate is that of the buckets of a scope.
+func (b *budget) rate(s scope) rate {
+	r := b.limits.Orders
+	switch s {
+	case scopeDomain:
+		r = b.limits.Domain
+	case scopeHost:
+		r = b.limits.Host
+	case scopeFailures:
+		r = b.limits.Failures
+	}
+	return rate{r.Count, time.Duration(r.Per)}
+}
+
+// shardOf puts the buckets of a domain and of all its hosts into one blob.
+func (p purchase) shardOf(s scope) int {
+	if s == scopeAccount {
+		return accountShard
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(p.domain))
+	return int(h.Sum32() % budgetShards)
+}
+
+// get returns a bucket, mended.
+func (b *budget) get(p purchase, s scope, now int64) bucket {
+	one := b.shards[p.shardOf(s)][p.bucketID(s)]
+	one.heal(b.rate(s), now)
+	return one
+}
+
+func (b *budget) set(p purchase, s scope, one bucket) {
+	i := p.shardOf(s)
+	b.shards[i][p.bucketID(s)] = one
+	b.taken[i]++
+}
+
+// next returns when an order can be paid for, now at the earliest, and what it
+// waits for.
+func (b *budget) next(p purchase, now int64) (at int64, why scope) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.nextLocked(p, now)
+}
+
+func (b *budget) nextLocked(p purchase, now int64) (at int64, why scope) {
+	at = now
+	for _, s := range p.price.pays() {
+		if t := b.get(p, s, now).next(b.rate(s), now); t > at {
+			at, why = t, s
+		}
+	}
+	for _, s := range everyScope() {
+		if t := b.get(p, s, now).Shut; t > at {
+			at, why = t, s
+		}
+	}
+	return at, why
+}
+
+// accountNext is next for the account alone.
+func (b *budget) accountNext(account string, pays bool, now int64) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	one := b.get(purchase{account: account}, scopeAccount, now)
+	if !pays {
+		return max(now, one.Shut)
+	}
+	return one.next(b.rate(scopeAccount), now)
+}
+
+// reserve takes what an order costs, if all of it is there.
+func (b *budget) reserve(p purchase, now int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if at, _ := b.nextLocked(p, now); at > now {
+		return false
+	}
+	for _, s := range p.price.pays() {
+		one := b.get(p, s, now)
+		one.take(b.rate(s), now)
+		b.set(p, s, one)
+	}
+	return true
+}
+
+// release returns what was reserved for an order that was never placed.
+func (b *budget) release(p purchase) { b.giveBack(p, p.price.pays()...) }
+
+// succeeded returns the token of a failure that did not happen.
+func (b *budget) succeeded(p purchase) {
+	if p.price != pricePaid {
+		b.giveBack(p, scopeFailures)
+	}
+}
+
+func (b *budget) giveBack(p purchase, scopes ...scope) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range scopes {
+		one := b.shards[p.shardOf(s)][p.bucketID(s)]
+		one.giveBack(b.rate(s))
+		b.set(p, s, one)
+	}
+}
+
+// limited empties a bucket until an instant, because the authority said so.
+func (b *budget) limited(p purchase, s scope, now, until int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	one := b.get(p, s, now)
+	one.shut(now, until)
+	b.set(p, s, one)
+}
+
+// commit stores what was taken from the buckets of an order. When it returns
+// nil, neither a kill nor a restart makes anybody forget it. Calls that wait
+// for one another share one write.
+func (b *budget) commit(ctx context.Context, p purchase, now int64) error {
+	for _, s := range []scope{scopeHost, scopeAccount} {
+		if err := b.commitShard(ctx, p.shardOf(s), now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commitAll stores everything that is not stored yet.
+func (b *budget) commitAll(ctx context.Context, now int64) error {
+	for i := range b.shards {
+		if err := b.commitShard(ctx, i, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *budget) commitShard(ctx context.Context, i int, now int64) error {
+	b.saving.Lock()
+	defer b.saving.Unlock()
+	b.mu.Lock()
+	version := b.taken[i]
+	if version == b.saved[i] {
+		b.mu.Unlock()
+		return nil
+	}
+	for id, one := range b.shards[i] {
+		if one.idle(now) {
+			delete(b.shards[i], id)
+		}
+	}
+	text, err := json.Marshal(b.shards[i])
+	b.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("write the budget: %w", err)
+	}
+	if err := b.store.Put(ctx, budgetKey(i), text); err != nil {
+		return fmt.Errorf("store the budget, without which no order is placed: %w", err)
+	}
+	b.saved[i] = version
+	return nil
+}
+
+func budgetKey(i int) string {
+	if i == accountShard {
+		return budgetPrefix + "accounts"
+	}
+	return fmt.Sprintf("%s%02d", budgetPrefix, i)
+}
+
+// load reads what was taken before. A damaged blob is set aside: at worst the
+// authority then says itself what is left.
+func (b *budget) load(ctx context.Context) error {
+	for i := range b.shards {
+		key := budgetKey(i)
+		text, err := store.ReadOrSetAside(ctx, b.store, b.log, key)
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the budget: %w", err)
+		}
+		shard := make(map[string]bucket)
+		if err := json.Unmarshal(text, &shard); err != nil {
+			cause := &store.DamagedError{Key: key, Why: err.Error()}
+			if err := store.SetAsideDamaged(ctx, b.store, b.log, key, cause); err != nil {
+				return err
+			}
+			continue
+		}
+		b.mu.Lock()
+		b.shards[i] = shard
+		b.mu.Unlock()
+	}
+	return nil
+}

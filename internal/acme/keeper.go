@@ -1,0 +1,251 @@
+package acme
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// lookEvery is how often the Manager looks at the clock of the wall. It
+	// does not sleep until the next renewal, because that clock may jump.
+	lookEvery = time.Minute
+
+	// issuingAtOnce bounds the orders that run at a time. One takes an
+	// authority some seconds, nearly all of it waiting; so many keep it busy
+	// with a thousand in a minute, and are few enough to hold in memory and in
+	// its patience.
+	issuingAtOnce = 100
+
+	// stopLimit bounds the last writes when Run ends.
+	stopLimit = 5 * time.Second
+)
+
+// workload counts what runs.
+type workload struct {
+	orders    int
+	at        map[string]int // orders by authority.ID
+	looks     int
+	refreshes int
+	toLook    []*entry
+	toRefresh []*entry
+	took      time.Duration // how long an order takes, a moving average
+	disk      diskTrouble
+}
+
+// Run does what is to be done until ctx is done; then it returns nil, when all
+// that it started has ended and the state is saved. It is called once, after
+// Load.
+func (m *Manager) Run(ctx context.Context) error {
+	m.group.Go(func() { m.publisher(ctx) })
+	m.group.Go(func() { m.saver(ctx) })
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			m.group.Wait()
+			m.engine.close()
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+			defer cancel()
+			m.save(last, true)
+			return nil
+		case <-timer.C:
+		case <-m.wake:
+		}
+		timer.Reset(m.step(ctx))
+	}
+}
+
+// step starts what is due and returns when to look again.
+func (m *Manager) step(ctx context.Context) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.o.Now()
+	if age := now.Sub(m.scanned); m.rescan || age >= lookEvery || age < 0 {
+		m.scan(now)
+		m.measure(now)
+	}
+	m.startProbe(ctx, now)
+	m.startLooks(ctx)
+	m.startRefreshes(ctx)
+	m.startOrders(ctx, now)
+	return m.pause(now)
+}
+
+// scan looks at all hosts: it takes some milliseconds for 100,000.
+func (m *Manager) scan(now time.Time) {
+	m.rescan, m.scanned = false, now
+	var ready []*entry
+	for _, e := range m.hosts {
+		if m.due(e, now) && e.place.lane == nil {
+			ready = append(ready, e)
+		}
+		m.listRefresh(e, now)
+	}
+	slices.SortFunc(ready, func(a, b *entry) int {
+		if c := a.since.Compare(b.since); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	for _, e := range ready {
+		m.enqueue(e, now)
+	}
+}
+
+// consider looks at one host after something about it changed.
+func (m *Manager) consider(e *entry, now time.Time) {
+	if m.due(e, now) {
+		m.queue.remove(e)
+		m.enqueue(e, now)
+	}
+}
+
+// due reports whether a host is to stand in the queue, takes it out if not, and
+// lists it for a look at DNS first where that is missing.
+func (m *Manager) due(e *entry, now time.Time) bool {
+	if e.stop != nil || e.listed {
+		return false
+	}
+	if !e.needs(m.settings, now) {
+		m.queue.remove(e)
+		e.turn, e.since = 0, time.Time{}
+		m.tellClock(e, now)
+		return false
+	}
+	if e.since.IsZero() {
+		e.since = now
+		m.saved.touch(e)
+	}
+	if e.trouble.ready(now).After(now) {
+		m.queue.remove(e)
+		return false
+	}
+	if m.looks() {
+		if e.check.again(now) {
+			m.queue.remove(e)
+			e.listed = true
+			m.work.toLook = append(m.work.toLook, e)
+			return false
+		}
+		if e.check.parked() != "" {
+			m.queue.remove(e)
+			return false
+		}
+	}
+	return true
+}
+
+// enqueue places a host in the lane of the authority that it is to be ordered
+// from.
+func (m *Manager) enqueue(e *entry, now time.Time) {
+	at, because, down := m.choose(e, now)
+	if down {
+		return // the next scan looks again
+	}
+	cost := e.purchase(at.ca, now)
+	p := place{class: e.class(m.settings, now), urgency: e.urgencyOf(), because: because, at: at}
+	m.queue.push(e, p, cost.price == priceRenewal || cost.price == priceNew)
+}
+
+// choose returns the authority to order from: the first that works, from where
+// the last attempt left off; or that all are down.
+func (m *Manager) choose(e *entry, now time.Time) (at attempt, because string, down bool) {
+	all := m.settings.authorities
+	first := 0
+	if e.trouble != nil && e.trouble.via < len(all) {
+		first, because = e.trouble.via, e.trouble.because
+	}
+	for i := first; i < len(all); i++ {
+		until, why := m.outages.down(all[i], e.Host, now)
+		if until.IsZero() && !m.wouldExpire(e, i, now) {
+			return attempt{all[i], i, len(all)}, because, false
+		}
+		if why == "" {
+			why = all[i].Name + ": the budget lets nothing be ordered before the certificate expires"
+		}
+		because = why
+	}
+	return attempt{}, because, true
+}
+
+// wouldExpire reports whether the certificate of a host would end before an
+// authority may be asked, where another authority is left.
+func (m *Manager) wouldExpire(e *entry, index int, now time.Time) bool {
+	all := m.settings.authorities
+	if index+1 >= len(all) || e.held == nil || e.held.expired(now) {
+		return false
+	}
+	at, _ := m.budget.next(e.purchase(all[index], now), now.UnixNano())
+	return instant(at).After(e.held.notAfter)
+}
+
+// open reports whether the next host of a lane may be ordered for.
+func (m *Manager) open(l *lane, now time.Time) bool {
+	if m.outages.full(l.ca, m.work.at[l.ca.ID]) {
+		return false
+	}
+	t := now.UnixNano()
+	return m.budget.accountNext(l.ca.ID, l.pays, t) <= t
+}
+
+// startOrders takes hosts from the queue as long as the budget and the bound on
+// what runs at a time let it.
+func (m *Manager) startOrders(ctx context.Context, now time.Time) {
+	if m.settings == nil || m.work.disk.full() {
+		return
+	}
+	for m.work.orders < issuingAtOnce {
+		e := m.queue.pop(func(l *lane) bool { return m.open(l, now) })
+		if e == nil {
+			return
+		}
+		if until, _ := m.outages.down(e.place.at.ca, e.Host, now); !until.IsZero() {
+			continue // the next scan finds another authority, or the end of it
+		}
+		cost := e.purchase(e.place.at.ca, now)
+		if !m.budget.reserve(cost, now.UnixNano()) {
+			continue // the next scan looks again
+		}
+		m.startOrder(ctx, e, cost, now)
+	}
+}
+
+// pause returns how long nothing can become due.
+func (m *Manager) pause(now time.Time) time.Duration {
+	next := lookEvery
+	if m.work.orders >= issuingAtOnce || m.work.disk.full() {
+		return next
+	}
+	for _, l := range m.queue.lanes {
+		if len(l.hosts) > 0 && !m.outages.full(l.ca, m.work.at[l.ca.ID]) {
+			at := m.budget.accountNext(l.ca.ID, l.pays, now.UnixNano())
+			next = min(next, max(instant(at).Sub(now), time.Millisecond))
+		}
+	}
+	return next
+}
+
+// poke wakes the keeper.
+func (m *Manager) poke() { signal(m.wake) }
+
+// signal leaves a token for who waits on c.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // there is one
+	}
+}
+
+// tellClock says once that a certificate is not good yet: it is the clock of
+// this machine that is wrong, and no order mends it.
+func (m *Manager) tellClock(e *entry, now time.Time) {
+	early := e.wanted && e.held != nil && e.held.early(now)
+	if early && !e.warned {
+		m.o.Log.Warn("a certificate is not good yet by the clock of this machine; is it right?",
+			"host", e.Name, "not_before", e.held.notBefore, "now", now)
+	}
+	e.warned = early
+}
