@@ -59,6 +59,7 @@ func (p *standardServer) newServer(head int) *http.Server {
 func (p *standardServer) serve(c *conn, t *tls.Conn) {
 	sc := &standardConn{Conn: t, conn: c, keepAlive: c.peer.timeouts.KeepAlive}
 	sc.time.watch = &c.watch
+	sc.wire.limits = c.peer.limits.Request
 	c.watch.retarget(sc)
 	_ = p.on(headRead(c.peer.limits)).Serve(&oneConn{conn: sc})
 }

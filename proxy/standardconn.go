@@ -25,6 +25,7 @@ type standardConn struct {
 	*tls.Conn
 	conn *conn
 	time clientTime
+	wire wireCheck
 
 	// inHand: a handler has the request, and what is read or written belongs to
 	// it. stopped: nothing more is read. readFailed: the client's stream has
@@ -45,8 +46,10 @@ type standardConn struct {
 // rest says that the next request is waited for; if there is to be none, the
 // library finds the end of the stream.
 func (c *standardConn) rest() {
+	c.wire.rest()
 	c.inHand.Store(false)
-	if !c.conn.watch.rest(c.keepAlive) {
+	w := &c.conn.watch
+	if !w.rest(c.keepAlive) || c.wire.begins() && !w.wakeUp(c.conn.peer.timeouts.Header) {
 		c.stopped.Store(true)
 	}
 }
@@ -70,14 +73,29 @@ func (c *standardConn) Read(p []byte) (int, error) {
 	if c.stopped.Load() {
 		return 0, errStopped
 	}
-	n, err := c.Conn.Read(p)
+	n, err := c.read(p)
 	if c.inHand.Load() {
-		if err != nil {
+		if err != nil && err != errStopped {
 			c.readFailed.Store(true)
 		}
 		return n, err
 	}
 	return c.readHead(n, err)
+}
+
+// read reads what our parser has nothing against.
+func (c *standardConn) read(p []byte) (n int, err error) {
+	if c.wire.ended() {
+		return 0, errStopped
+	}
+	if n = c.wire.again(p); n == 0 {
+		n, err = c.Conn.Read(p)
+	}
+	good := c.wire.follow(p[:n])
+	if good == 0 && n > 0 {
+		return 0, errStopped
+	}
+	return good, err
 }
 
 // readHead follows the reading of a head: its first byte starts the time for
@@ -90,8 +108,27 @@ func (c *standardConn) readHead(n int, err error) (int, error) {
 		return 0, io.EOF
 	case n == 0 && began && w.expired() && w.resume(c.conn.peer.timeouts.Idle):
 		c.refuse(http.StatusRequestTimeout, tenancy.TooSlow)
+	case n == 0 && err == io.EOF && c.wire.begins():
+		// The library would answer a head that the client has given up.
+		_ = c.conn.Close()
+		return 0, errStopped
+	case c.refuseNext():
+		return 0, errStopped
 	}
 	return n, err
+}
+
+// refuseNext refuses the head that the library reads now, unless our parser has
+// nothing against it.
+func (c *standardConn) refuseNext() bool {
+	refusal := c.wire.next()
+	if refusal == nil {
+		return false
+	}
+	if !c.refused {
+		c.refuse(refusal.Status, malformedReason(refusal))
+	}
+	return true
 }
 
 // Write writes for the library. What it says while no handler has the request
@@ -100,7 +137,7 @@ func (c *standardConn) Write(p []byte) (int, error) {
 	if c.inHand.Load() {
 		return c.send(p)
 	}
-	if !c.refused {
+	if !c.refuseNext() && !c.refused {
 		c.refuse(refusalStatus(p), tenancy.BadRequest)
 	}
 	return len(p), nil

@@ -64,7 +64,11 @@ func (q *standardRequest) exchange(s *Server) {
 	if err := q.control.EnableFullDuplex(); err != nil {
 		panic(err)
 	}
-	if refusal := q.fill(); refusal != nil {
+	refusal := q.link.wire.begin()
+	if refusal == nil {
+		refusal = q.fill()
+	}
+	if refusal != nil {
 		s.refuseHead(ex, refusal.Status, malformedReason(refusal))
 		return
 	}
@@ -80,7 +84,10 @@ func (q *standardRequest) exchange(s *Server) {
 // next reads a piece of the request's body.
 func (q *standardRequest) next(buf []byte) (int, error) {
 	n, err := q.read(buf)
+	n, refusal := q.link.wire.body(n, err == io.EOF)
 	switch {
+	case refusal != nil:
+		return 0, refusal
 	case n > 0:
 		// The last piece of a known length comes with its end. Otherwise an
 		// error comes again.
@@ -160,12 +167,11 @@ func (q *standardRequest) abort() {
 
 // switchProtocols takes the connection from the library and sends the 101.
 func (q *standardRequest) switchProtocols(fields []http1.Field) error {
-	_, buffered, err := q.control.Hijack()
-	if err != nil {
+	if _, _, err := q.control.Hijack(); err != nil {
 		return err
 	}
-	q.early, _ = buffered.Reader.Peek(buffered.Reader.Buffered())
-	_, err = q.link.send(appendSwitch(q.ex.work.out[:0], fields))
+	q.early = q.link.wire.tunnelled()
+	_, err := q.link.send(appendSwitch(q.ex.work.out[:0], fields))
 	return err
 }
 
