@@ -154,6 +154,13 @@ func (b *corpusBackend) conn(t *testing.T, n int) *corpusConn {
 	return b.conns[n]
 }
 
+// asked reports whether there has been a connection.
+func (b *corpusBackend) asked() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.conns) > 0
+}
+
 // endOf waits until the gateway has ended a connection.
 func endOf(t *testing.T, c *corpusConn) string {
 	t.Helper()

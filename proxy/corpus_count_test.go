@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"fmt"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +45,58 @@ func TestCorpusIsWhole(t *testing.T) {
 			t.Errorf("%d %s, want at least %d", count, kind, least)
 		}
 	}
+}
+
+// TestCorpusDifferences holds what stands beside the cases about the standard
+// data plane to what docs/security.md says about it, and fails where it is no
+// difference.
+func TestCorpusDifferences(t *testing.T) {
+	said := readDifferences(t)
+	for _, kind := range []string{"requests", "answers"} {
+		for _, archive := range readCorpus(t, kind) {
+			for _, c := range archive.cases {
+				if c.differs == "" {
+					continue
+				}
+				name := fmt.Sprintf("%s/%s/%s", kind, archive.class, c.name)
+				if _, ok := said[c.differs]; !ok {
+					t.Errorf("%s: docs/security.md does not say %q", name, c.differs)
+				}
+				said[c.differs] = true
+				there, err := c.on(StandardPlane)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				same := c.ending.how == there.ending.how && c.ending.fresh == there.ending.fresh &&
+					sameForm(c.ending.out, there.ending.out) && slices.EqualFunc(c.backend, there.backend, sameForm)
+				if same {
+					t.Errorf("%s: what is recorded is the same on both data planes", name)
+				}
+			}
+		}
+	}
+	for line, shown := range said {
+		if !shown {
+			t.Errorf("docs/security.md says %q, and no case shows it", line)
+		}
+	}
+}
+
+// readDifferences reads the table about the standard data plane, as the lines
+// that stand beside cases.
+func readDifferences(t *testing.T) map[string]bool {
+	t.Helper()
+	page, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "on the standard data plane\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	said := make(map[string]bool)
+	for _, row := range regexp.MustCompile(`(?m)^\| (.+) \| (.+) \|$`).FindAllStringSubmatch(section, -1)[1:] {
+		said[row[1]+": "+row[2]+"."] = false
+	}
+	return said
 }
 
 // TestCorpusReads holds the reader of archives to what it is said to do.

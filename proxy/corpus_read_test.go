@@ -27,8 +27,8 @@ type corpusCase struct {
 	later     string
 	backend   []string // by connection
 	ending    corpusEnding
-	differs   string                // what the standard data plane does otherwise, "" for nothing
-	standard  map[string]txtar.File // what stands for the sections there, by their first word
+	differs   string       // what the standard data plane does otherwise, "" for nothing
+	standard  []txtar.File // what stands for the sections there
 	sections  map[string]bool
 }
 
@@ -82,7 +82,7 @@ func readCases(archive *txtar.Archive) ([]*corpusCase, error) {
 		if !isSection {
 			cases = append(cases, &corpusCase{
 				name: name, why: strings.TrimSuffix(string(file.Data), "\n"),
-				standard: make(map[string]txtar.File), sections: make(map[string]bool),
+				sections: make(map[string]bool),
 			})
 			continue
 		}
@@ -109,7 +109,7 @@ func readCases(archive *txtar.Archive) ([]*corpusCase, error) {
 // read takes in one section.
 func (c *corpusCase) read(section string, data []byte) error {
 	if instead, ok := strings.CutPrefix(section, "standard/"); ok {
-		c.standard[strings.Fields(instead)[0]] = txtar.File{Name: instead, Data: data}
+		c.standard = append(c.standard, txtar.File{Name: instead, Data: data})
 		return nil
 	}
 	words := strings.Fields(section)
@@ -168,7 +168,7 @@ func (c *corpusCase) conclude() error {
 		return fmt.Errorf("nothing says what the client receives")
 	case c.inEnds && c.ending.how == "out":
 		return fmt.Errorf("a client that has ended its half sends no other request")
-	case (c.differs == "") != (len(c.standard) == 0) || strings.Contains(c.differs, "\n"):
+	case !*update && (c.differs == "") != (len(c.standard) == 0) || strings.Contains(c.differs, "\n"):
 		return fmt.Errorf("what the standard data plane does otherwise is not one line and its sections")
 	}
 	if c.in == "" {
@@ -193,8 +193,11 @@ func (c *corpusCase) on(plane DataPlane) (*corpusCase, error) {
 			return nil, err
 		}
 	}
-	if here.backend == nil {
+	switch {
+	case here.backend == nil:
 		here.backend = c.backend
+	case here.backend[0] == "":
+		here.backend = nil
 	}
 	if here.ending.how == "" {
 		here.ending = c.ending
