@@ -14,6 +14,7 @@ const (
 	NotAName      Kind = iota + 1 // what was asked about cannot be in DNS
 	NoSuchName                    // NXDOMAIN: nothing has this name
 	TooMuch                       // the answer leads through more aliases, or has more records, than anybody needs
+	BadAlias                      // an alias leads to something that is no host name
 	ServerFailure                 // SERVFAIL: the resolver got no good answer from the name's own servers
 	Refused                       // REFUSED, NOTIMP and other codes: the resolver does not want to answer
 	Malformed                     // what came is no answer to what was asked
@@ -31,6 +32,8 @@ func (k Kind) String() string {
 		return "no such name"
 	case TooMuch:
 		return "too many aliases or records"
+	case BadAlias:
+		return "an alias leads to no host"
 	case ServerFailure:
 		return "SERVFAIL"
 	case Refused:

@@ -183,7 +183,7 @@ func alias(m *dns.Msg, name string) (string, error) {
 		}
 		target, ok := absolute(cname.Target)
 		if !ok {
-			return "", told(&Error{Kind: Malformed, Detail: "it is an alias of " + printable(cname.Target) + ", which is no host"}, name, dns.TypeCNAME)
+			return "", told(&Error{Kind: BadAlias, Detail: printable(cname.Target)}, name, dns.TypeCNAME)
 		}
 		return target, nil
 	}

@@ -63,7 +63,7 @@ func TestAddresses(t *testing.T) {
 		{"n0.acme.example", nil, nil, TooMuch},
 		{"n12.acme.example", nil, nil, NoSuchName},
 		{"many.acme.example", nil, nil, TooMuch},
-		{"odd.acme.example", nil, nil, Malformed},
+		{"odd.acme.example", nil, nil, BadAlias},
 		{"elsewhere.test", nil, nil, Refused},
 		{"", nil, nil, NotAName},
 		{"a b.example", nil, nil, NotAName},
@@ -130,7 +130,7 @@ func TestCNAME(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", tt.name, got, err, tt.want)
 		}
 	}
-	if _, err := r.CNAME(t.Context(), "odd.acme.example"); KindOf(err) != Malformed {
+	if _, err := r.CNAME(t.Context(), "odd.acme.example"); KindOf(err) != BadAlias {
 		t.Errorf("got %v", err)
 	}
 	if _, err := r.CNAME(t.Context(), "-.-.\x00"); KindOf(err) != NotAName {
