@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"gatehouse/tenancy"
+	"gatehouse/tlsconfig"
 )
 
 // shakeHands completes the TLS handshake of a connection, which may take as
@@ -22,6 +23,8 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 	case err != nil:
 		c.peer.counts.Handshake(false)
 		s.log.Debug("handshake ended early", "client", s.options.LogClient.show(c.peer.client), "late", c.watch.expired(), "error", err)
+	case t.ConnectionState().NegotiatedProtocol == tlsconfig.ChallengeProto:
+		s.showedProof(c, t)
 	default:
 		c.watch.disarm()
 		c.certificate = nil
@@ -35,6 +38,9 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 // names, or with the refusing one. An error here would send internal_error.
 func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	c, now := hello.Conn.(*conn), s.clock.seconds()
+	if looksForProof(hello) {
+		return s.challengeConfig(c, hello), nil
+	}
 	v := s.snapshot().table.Connect(&tenancy.Hello{
 		Client:   c.peer.client,
 		Listener: c.peer.listener,

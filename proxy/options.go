@@ -51,6 +51,9 @@ type Options struct {
 	LogClient LogClient
 	// DataPlane serves the connections of HTTP/1.1 clients.
 	DataPlane DataPlane
+	// Challenges proves control of names to certificate authorities; nil proves
+	// nothing.
+	Challenges Challenges
 	// Drain is how long the connections of a tenant that has left the table may
 	// finish what they began.
 	Drain time.Duration

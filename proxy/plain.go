@@ -21,8 +21,8 @@ const (
 	plainHeadMax = 16 << 10
 )
 
-// plainConn serves one connection of a plain HTTP listener: redirects to https
-// and nothing else.
+// plainConn serves one connection of a plain HTTP listener: redirects to https,
+// and answers to ACME challenges.
 type plainConn struct {
 	server *Server
 	conn   *conn
@@ -108,8 +108,12 @@ func (p *plainConn) more() error {
 func (p *plainConn) serve(ex *exchange, malformed *http1.Error) (more bool) {
 	p.conn.watch.arm(p.conn.peer.timeouts.Idle)
 	answer := answerPage{ref: ex.ref[:], unix: p.server.clock.seconds()}
+	proof, proves := "", false
 	if malformed == nil {
-		p.judge(ex)
+		ex.fill(&p.head)
+		if proof, proves = p.server.http01(ex); !proves {
+			p.judge(ex)
+		}
 		answer.head = string(ex.method) == http.MethodHead
 		// A body is not read: what follows it could not be found.
 		more = p.head.KeepAlive && !p.head.HasBody() && p.conn.mayContinue()
@@ -117,6 +121,9 @@ func (p *plainConn) serve(ex *exchange, malformed *http1.Error) (more bool) {
 		ex.verdict = tenancy.Verdict{Reason: malformedReason(malformed), Status: malformed.Status}
 	}
 	ex.status, ex.reason = ex.verdict.Status, ex.verdict.Reason
+	if proves {
+		ex.status = http.StatusOK
+	}
 	if ex.verdict.Action == tenancy.Redirect {
 		// 308 keeps the method (RFC 9110 section 15.4.9).
 		ex.status = http.StatusPermanentRedirect
@@ -124,7 +131,11 @@ func (p *plainConn) serve(ex *exchange, malformed *http1.Error) (more bool) {
 	}
 	p.table = nil // not to be kept while the connection is idle
 	answer.status, answer.close = ex.status, !more
-	p.answer = appendPage(p.answer[:0], &answer)
+	if proves {
+		p.answer = appendProof(p.answer[:0], &answer, proof)
+	} else {
+		p.answer = appendPage(p.answer[:0], &answer)
+	}
 	if _, err := p.conn.Write(p.answer); err != nil {
 		ex.status, ex.reason = tenancy.ClientGone.Status(), tenancy.ClientGone
 		return false
@@ -142,7 +153,6 @@ func malformedReason(e *http1.Error) tenancy.Reason {
 
 // judge asks the table what to do with the request.
 func (p *plainConn) judge(ex *exchange) {
-	ex.fill(&p.head)
 	snap := p.server.snapshot()
 	p.table = snap.table
 	ex.verdict = snap.table.Plain(&tenancy.Request{

@@ -80,6 +80,7 @@ func TestStandardPlane(t *testing.T) {
 		"HostOfBackend":              TestHostOfBackend,
 		"ClientOfEachRequest":        TestClientOfEachRequest,
 		"AnswersAreNotMixed":         TestAnswersAreNotMixed,
+		"ProofOverTLS":               TestProofOverTLS,
 	} {
 		t.Run(name, test)
 	}

@@ -42,6 +42,7 @@ type world struct {
 	roots   *x509.CertPool
 	log     *lines
 	events  *lines
+	proofs  proofs
 
 	sockets map[string]net.Listener // direct, plain, proxied, forwarded
 	listen  string                  // their YAML
@@ -86,11 +87,12 @@ func newWorldOn(t testing.TB, tenants map[string]string, plane DataPlane) *world
 		backends: make(map[string]*httptest.Server), served: make(chan error, 1),
 	}
 	w.server = New(Options{
-		Log:       slog.New(slog.NewTextHandler(w.events, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Metrics:   w.metrics,
-		AccessLog: w.log,
-		Drain:     2 * time.Second,
-		DataPlane: plane,
+		Log:        slog.New(slog.NewTextHandler(w.events, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Metrics:    w.metrics,
+		AccessLog:  w.log,
+		Drain:      2 * time.Second,
+		DataPlane:  plane,
+		Challenges: &w.proofs,
 	})
 	for _, name := range []string{"plain", "direct", "proxied", "forwarded"} {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")

@@ -28,6 +28,7 @@ type PolicyOptions struct {
 type Policies struct {
 	byProfile [profileCount]*tls.Config
 	refusing  *tls.Config
+	challenge *tls.Config
 }
 
 // NewPolicies builds the configurations, with a ticket key that lives until
@@ -39,7 +40,7 @@ func NewPolicies(o PolicyOptions) *Policies {
 	if o.NextProtos == nil {
 		o.NextProtos = []string{"h2", "http/1.1", "http/1.0"}
 	}
-	p := &Policies{refusing: refusingConfig(o)}
+	p := &Policies{refusing: refusingConfig(o), challenge: challengeConfig(o)}
 	for i := range p.byProfile {
 		p.byProfile[i] = policyConfig(Profile(i), o)
 	}
@@ -61,6 +62,15 @@ func (p *Policies) Config(profile Profile) *tls.Config {
 // Refusing returns the configuration that ends every handshake with the alert
 // unrecognized_name, before any signature and whatever ticket is offered.
 func (p *Policies) Refusing() *tls.Config { return p.refusing }
+
+// ChallengeProto is the one protocol above TLS that a TLS-ALPN-01 validation
+// offers (RFC 8737 section 6.2).
+const ChallengeProto = "acme-tls/1"
+
+// Challenge returns the configuration that answers such a validation with the
+// certificate that PolicyOptions.Certificate picks. Its sessions cannot be
+// resumed.
+func (p *Policies) Challenge() *tls.Config { return p.challenge }
 
 // SetTicketKeys replaces the keys of session tickets: the first encrypts new
 // ones, all decrypt. keys must not be empty. Handshakes may go on meanwhile.
@@ -87,6 +97,20 @@ func policyConfig(profile Profile, o PolicyOptions) *tls.Config {
 	c.WrapSession = s.wrap
 	c.UnwrapSession = s.unwrap
 	return c
+}
+
+// challengeConfig has no tickets: what was proved once proves nothing later.
+func challengeConfig(o PolicyOptions) *tls.Config {
+	return &tls.Config{
+		Time:                   o.Now,
+		MinVersion:             tls.VersionTLS12,
+		MaxVersion:             tls.VersionTLS13,
+		CipherSuites:           suites12(),
+		CurvePreferences:       groups(),
+		NextProtos:             []string{ChallengeProto},
+		SessionTicketsDisabled: true,
+		GetCertificate:         o.Certificate,
+	}
 }
 
 // refusingConfig offers no protocol above TLS, so that a client without a common
