@@ -430,6 +430,22 @@ func TestSessionsResume(t *testing.T) {
 	}
 }
 
+// TestSessionsStayWithTheirName: what one name was shown is not resumed for
+// another one at the same address, which would go unverified.
+func TestSessionsStayWithTheirName(t *testing.T) {
+	ca, cert := authority(t, "app.internal")
+	addr := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{cert}}, "x")
+	spec := BackendSpec{URL: at("https://" + addr), ServerName: at("app.internal"), CA: at("ca.pem")}
+	c := dial(t, member(t, Options{}, spec, ca))
+	c.Write([]byte("?"))
+	io.ReadFull(c, make([]byte, 1)) // the ticket has come
+	c.Close()
+	spec.ServerName = at("db.internal")
+	if _, err := member(t, Options{}, spec, ca).Dial(5 * time.Second); err == nil {
+		t.Error("a certificate of another name is good enough")
+	}
+}
+
 func TestReuseDoesNotAllocate(t *testing.T) {
 	m, _ := plainMember(t)
 	dial(t, m).Keep()
