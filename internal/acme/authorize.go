@@ -89,7 +89,7 @@ func (o *ordering) unpresented(doing string, err error) error {
 // await waits for the verdict about an authorization.
 func (o *ordering) await(ctx context.Context, doing, url string) error {
 	until := o.engine.now().Add(authorizationTimeMax)
-	for pause := pollWaitLeast; ; pause = min(2*pause, pollWaitMax) {
+	for pause := pollWaitFirst; ; pause = min(2*pause, pollWaitMax) {
 		heard, said := listen(ctx)
 		z, err := o.client.acme.GetAuthorization(heard, o.account, url)
 		if err != nil {

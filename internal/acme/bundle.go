@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/json"
@@ -50,6 +51,11 @@ func (b *bundle) leaf() (*x509.Certificate, error) {
 		return nil, errors.New("a bundle without a certificate")
 	}
 	return x509.ParseCertificate(b.Chain[0])
+}
+
+// is reports whether the certificate is that one.
+func (b *bundle) is(that *x509.Certificate) bool {
+	return that != nil && len(b.Chain) > 0 && bytes.Equal(b.Chain[0], that.Raw)
 }
 
 // signer parses the private key.

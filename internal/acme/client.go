@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -34,8 +35,16 @@ const (
 	// in progress.
 	pollWaitMax = 15 * time.Second
 
-	// pollWaitLeast is the pause where it asks for none.
-	pollWaitLeast = 250 * time.Millisecond
+	// pollWaitFirst is the first pause where it asks for none; each further one
+	// is twice as long.
+	pollWaitFirst = 100 * time.Millisecond
+
+	// finalizeWait is the pause while a certificate is made, where none is asked
+	// for.
+	finalizeWait = 250 * time.Millisecond
+
+	// retryWait is the pause before a question is repeated that had no answer.
+	retryWait = 250 * time.Millisecond
 
 	// finalizeTimeMax bounds the wait for a certificate once control is proved.
 	finalizeTimeMax = 5 * time.Minute
@@ -79,7 +88,7 @@ func newClient(a *authority, now func() time.Time) *client {
 		authority: a, http: h, guard: g,
 		acme: &acmeclient.Client{
 			Directory: a.Directory, HTTPClient: h, UserAgent: userAgent,
-			PollInterval: pollWaitLeast, PollTimeout: finalizeTimeMax,
+			PollInterval: finalizeWait, PollTimeout: finalizeTimeMax,
 		},
 		account:   accountState{turn: make(chan struct{}, 1)},
 		directory: directoryState{turn: make(chan struct{}, 1)},
@@ -102,10 +111,13 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme != "https" {
 		return nil, fmt.Errorf("the authority leads to %q; ACME is https alone (RFC 8555 section 6.1)", clean(r.URL.String()))
 	}
-	res, err := g.inner.RoundTrip(r)
 	said := answerIn(r.Context())
+	if err := said.refuseAgain(r); err != nil {
+		return nil, err
+	}
+	res, err := g.inner.RoundTrip(r)
 	if err != nil {
-		said.failed(g)
+		said.failed(g, r, err)
 		return nil, err
 	}
 	if len(res.Header.Get("Location")) > urlBytesMax {
@@ -188,6 +200,8 @@ type answer struct {
 	guard *guard
 	body  []byte // of the last answer, where keep is set
 	keep  bool
+	once  bool  // a POST whose fate is unknown is not repeated
+	lost  error // why the fate of one is unknown
 }
 
 type answerKey struct{}
@@ -208,6 +222,9 @@ func (a *answer) note(res *http.Response, g *guard) {
 		return
 	}
 	a.guard, a.code = g, res.StatusCode
+	if a.once && res.Request.Method == http.MethodPost && res.StatusCode >= 500 {
+		a.lost = fmt.Errorf("it answers HTTP %d", res.StatusCode)
+	}
 	a.wait, _ = parseRetryAfter(res.Header.Get("Retry-After"), g.now())
 	if a.keep {
 		a.body = nil
@@ -215,10 +232,24 @@ func (a *answer) note(res *http.Response, g *guard) {
 	}
 }
 
-func (a *answer) failed(g *guard) {
-	if a != nil {
-		*a = answer{guard: g, keep: a.keep}
+func (a *answer) failed(g *guard, r *http.Request, err error) {
+	if a == nil {
+		return
 	}
+	a.guard, a.code, a.wait, a.body = g, 0, 0, nil
+	var dialled *net.OpError
+	if a.once && r.Method == http.MethodPost && !(errors.As(err, &dialled) && dialled.Op == "dial") {
+		a.lost = err
+	}
+}
+
+// refuseAgain keeps the ACME client from repeating a POST that may have had its
+// effect: each repetition of newOrder is one more order.
+func (a *answer) refuseAgain(r *http.Request) error {
+	if a == nil || r.Method != http.MethodPost {
+		return nil
+	}
+	return a.lost
 }
 
 // retryAfter is how long the authority sends us away; 0 where it does not say.

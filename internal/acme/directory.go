@@ -68,7 +68,7 @@ func (c *client) discoverer() *xacme.Client {
 			if n > 2 {
 				return -1
 			}
-			return pollWaitLeast
+			return retryWait
 		},
 	}
 }

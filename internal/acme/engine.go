@@ -96,28 +96,15 @@ func (e *engine) obtain(ctx context.Context, req request) (*bundle, error) {
 	if err != nil {
 		return nil, localProblem("look for a certificate", err)
 	}
-	order, err := e.takeUp(ctx, req)
+	order, err := e.takeUp(ctx, req, held)
 	if err != nil {
 		return nil, localProblem("take up the order", err)
 	}
-	if done := e.finished(ctx, req, held, order); done {
+	if order.ledTo(held) {
+		e.forget(ctx, order)
 		return held, nil
 	}
 	return e.run(ctx, req, held, order)
-}
-
-// finished reports whether the order led to the certificate that is held: the
-// process ended after it was stored and before the order was removed. An order
-// that led to the predecessor is made a new one.
-func (e *engine) finished(ctx context.Context, req request, held *bundle, order *pendingOrder) bool {
-	if held == nil || order.fresh || string(held.Key) != string(order.Key) {
-		return false
-	}
-	e.forget(ctx, order)
-	if leaf, err := held.leaf(); err == nil && (req.Replaces == nil || !leaf.Equal(req.Replaces)) {
-		return true
-	}
-	return false
 }
 
 // run lets certmagic obtain or renew the certificate.

@@ -212,9 +212,14 @@ func (w *world) settingsFor(authorities ...*authority) *Settings {
 // speak.
 func (w *world) startEngine(t testing.TB, s store.Store, settings *Settings) *engine {
 	t.Helper()
-	e := newEngine(s, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})), time.Now)
+	e := newEngine(s, testLog(t), time.Now)
 	e.configure(settings)
 	w.answer(t, e.challenges)
 	t.Cleanup(e.close)
 	return e
+}
+
+// testLog writes to the test.
+func testLog(t testing.TB) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

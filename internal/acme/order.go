@@ -140,8 +140,9 @@ func (o *ordering) newOrder(ctx context.Context) (acmeclient.Order, error) {
 		ask.Replaces, _ = acmeclient.ARIUniqueIdentifier(o.req.Replaces)
 	}
 	for tries := 0; ; tries++ {
-		ctx, said := listen(ctx)
-		at, err := o.client.acme.NewOrder(ctx, o.account, ask)
+		heard, said := listen(ctx)
+		said.once = true
+		at, err := o.client.acme.NewOrder(heard, o.account, ask)
 		if err == nil {
 			return at, nil
 		}

@@ -1,12 +1,9 @@
 package acme
 
 import (
+	"bytes"
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,7 +46,8 @@ func orderKey(a *authority, name string) string { return orderPrefix + a.ID + "/
 func (p *pendingOrder) signer() (crypto.Signer, error) { return parseKey(p.Key) }
 
 // unfinished names the hosts whose orders another process left, by authority:
-// to resume them spends nothing.
+// to resume them spends nothing. Orders whose certificate is stored are only
+// left over, and are removed.
 func (e *engine) unfinished(ctx context.Context) (map[string][]string, error) {
 	keys, err := e.store.List(ctx, orderPrefix)
 	if err != nil {
@@ -58,31 +56,49 @@ func (e *engine) unfinished(ctx context.Context) (map[string][]string, error) {
 	found := map[string][]string{}
 	for _, key := range keys {
 		id, name, ok := strings.Cut(strings.TrimPrefix(key, orderPrefix), "/")
-		if ok {
+		if !ok {
+			continue
+		}
+		order, err := e.pendingAt(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		held, err := e.bundles.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case order == nil: // damaged, and set aside
+		case order.ledTo(held):
+			e.forget(ctx, order)
+		default:
 			found[id] = append(found[id], name)
 		}
 	}
 	return found, nil
 }
 
+// ledTo reports whether the certificate is the one of the order: the process
+// ended after it was stored and before the order was removed.
+func (p *pendingOrder) ledTo(held *bundle) bool {
+	return held != nil && bytes.Equal(held.Key, p.Key)
+}
+
 // takeUp returns the order of a request: the one in the store if it still
-// serves, else a new one, stored with a new key.
-func (e *engine) takeUp(ctx context.Context, req request) (*pendingOrder, error) {
+// serves, else a new one, stored with a new key. One that led to the certificate
+// that is held is returned too, if that is not the one to be replaced.
+func (e *engine) takeUp(ctx context.Context, req request, held *bundle) (*pendingOrder, error) {
 	key := orderKey(req.CA, req.Name)
 	want := pendingOrder{Name: req.Name, Tenant: req.Tenant, Profile: req.CA.profile(req.Host), MustStaple: e.settings.Load().mustStaple}
 	old, err := e.pendingAt(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	if old != nil && old.serves(want, e.now()) {
+	if old != nil && old.serves(want, e.now()) && !(old.ledTo(held) && held.is(req.Replaces)) {
 		return old, nil
 	}
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
-	if want.Key, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
+	if want.Key, err = newKey(); err != nil {
+		return nil, err
 	}
 	want.Asked, want.key, want.fresh = e.now(), key, true
 	return &want, e.keep(ctx, &want)

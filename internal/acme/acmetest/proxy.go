@@ -40,7 +40,9 @@ type Proxy struct {
 
 	mu        sync.Mutex
 	counts    map[string]int
-	intercept func(http.ResponseWriter, *http.Request) bool
+	orders    int
+	issued    map[string]bool // orders that were finalized
+	intercept Interceptor
 }
 
 // Proxy starts a proxy in front of the authority, until Close.
@@ -59,14 +61,14 @@ func (a *Authority) Proxy() (*Proxy, error) {
 	}
 	p := &Proxy{
 		Directory: "https://" + l.Addr().String() + "/dir", Root: a.Root,
-		counts: map[string]int{}, served: make(chan struct{}),
+		counts: map[string]int{}, issued: map[string]bool{}, served: make(chan struct{}),
 		upstream: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.roots}, MaxIdleConnsPerHost: 64},
 	}
 	silent := log.New(io.Discard, "", 0)
 	forward := &httputil.ReverseProxy{Transport: p.upstream, ErrorLog: silent, Rewrite: func(r *httputil.ProxyRequest) {
 		// The host stays, so that the authority's URLs lead here.
 		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "https", target.Host, r.In.Host
-	}}
+	}, ModifyResponse: p.note}
 	p.server = &http.Server{
 		Handler:   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, forward) }),
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}}, ErrorLog: silent, ReadHeaderTimeout: time.Minute,
@@ -83,17 +85,48 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handl
 	p.counts[r.URL.Path]++
 	intercept := p.intercept
 	p.mu.Unlock()
-	if intercept == nil || !intercept(w, r) {
+	if intercept == nil || !intercept(w, r, forward) {
 		forward.ServeHTTP(w, r)
 	}
 }
 
-// Intercept lets answer see every request first; one for which it returns true
-// goes no further. nil ends that.
-func (p *Proxy) Intercept(answer func(http.ResponseWriter, *http.Request) bool) {
+// Interceptor sees a request before the authority does. It returns whether it
+// has answered; it may have let the authority answer, by forward.
+type Interceptor func(w http.ResponseWriter, r *http.Request, forward http.Handler) bool
+
+// Intercept lets answer see every request first. nil ends that.
+func (p *Proxy) Intercept(answer Interceptor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.intercept = answer
+}
+
+// note counts what the authority did, whether or not anybody hears of it.
+func (p *Proxy) note(res *http.Response) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	path := res.Request.URL.Path
+	switch {
+	case path == NewOrder && res.StatusCode == http.StatusCreated:
+		p.orders++
+	case strings.HasPrefix(path, Finalize) && res.StatusCode == http.StatusOK:
+		p.issued[path] = true
+	}
+	return nil
+}
+
+// Orders returns how many orders were placed.
+func (p *Proxy) Orders() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.orders
+}
+
+// Certificates returns how many orders were finalized.
+func (p *Proxy) Certificates() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.issued)
 }
 
 // Count returns how many requests had a path that begins so.
