@@ -24,18 +24,13 @@ type Challenges interface {
 	TLSALPN01(name string) *tls.Certificate
 }
 
-const (
-	// challengePath is what the path of every HTTP-01 challenge begins with.
-	challengePath = "/.well-known/acme-challenge/"
-
-	// tokenBytesMax bounds a token. They carry 128 bits at least, 22 characters;
-	// the longest in use have 43.
-	tokenBytesMax = 128
-)
+// tokenBytesMax bounds a token. They carry 128 bits at least, 22 characters; the
+// longest in use have 43.
+const tokenBytesMax = 128
 
 // tokenIn returns the token that a path of plain HTTP asks for.
 func tokenIn(path []byte) (token string, ok bool) {
-	rest, ok := strings.CutPrefix(string(path[:min(len(path), len(challengePath)+tokenBytesMax+1)]), challengePath)
+	rest, ok := strings.CutPrefix(string(path[:min(len(path), len(tenancy.ChallengePath)+tokenBytesMax+1)]), tenancy.ChallengePath)
 	if !ok || rest == "" || len(rest) > tokenBytesMax || strings.ContainsFunc(rest, notBase64URL) {
 		return "", false
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gatehouse/tenancy"
 )
 
 // proofs are those that an authority looks for. The zero value has none.
@@ -73,7 +75,7 @@ func TestProofOverHTTP(t *testing.T) {
 		"a.example " + strings.Repeat("x", tokenBytesMax):   testProof,
 		"a.example " + strings.Repeat("x", tokenBytesMax+1): testProof,
 	}, nil)
-	path := challengePath + testToken
+	path := tenancy.ChallengePath + testToken
 	for _, test := range []struct {
 		request string
 		status  int
@@ -84,7 +86,7 @@ func TestProofOverHTTP(t *testing.T) {
 		{get11("hidden.example", path), 200, testProof},
 		{get11("absent.example", path), 200, testProof},
 		{get11("nobody.example", path), 200, testProof}, // whose the name is makes no difference
-		{get11("a.example", challengePath+strings.Repeat("x", tokenBytesMax)), 200, testProof},
+		{get11("a.example", tenancy.ChallengePath+strings.Repeat("x", tokenBytesMax)), 200, testProof},
 		{"GET http://a.example" + path + " HTTP/1.1\r\nHost: a.example\r\n\r\n", 200, testProof},
 		{"HEAD " + path + " HTTP/1.1\r\nHost: a.example\r\n\r\n", 200, ""},
 
@@ -92,10 +94,10 @@ func TestProofOverHTTP(t *testing.T) {
 		{get11("a.example", path+"?x"), 308, "page"},
 		{get11("a.example", path+"/"), 308, "page"},
 		{get11("a.example", path+"x"), 308, "page"},
-		{get11("a.example", challengePath), 308, "page"},
-		{get11("a.example", challengePath+"no/base64_url"), 308, "page"},
-		{get11("a.example", challengePath+strings.Repeat("x", tokenBytesMax+1)), 308, "page"},
-		{get11("a.example", strings.ToUpper(challengePath)+testToken), 308, "page"},
+		{get11("a.example", tenancy.ChallengePath), 308, "page"},
+		{get11("a.example", tenancy.ChallengePath+"no/base64_url"), 308, "page"},
+		{get11("a.example", tenancy.ChallengePath+strings.Repeat("x", tokenBytesMax+1)), 308, "page"},
+		{get11("a.example", strings.ToUpper(tenancy.ChallengePath)+testToken), 308, "page"},
 		{get11("a.example", "/x"+path), 308, "page"},
 		{get11("hidden.example", "/"), 404, "page"},
 		{get11("other.example", path), 404, "page"},
@@ -127,7 +129,7 @@ func TestProofOverHTTPKeepsTheConnection(t *testing.T) {
 	w := newWorld(t, twoTenants)
 	w.proofs.pending(map[string]string{"a.example " + testToken: testProof}, nil)
 	c := w.plain()
-	_, _ = io.WriteString(c, get11("a.example", challengePath+testToken)+get11("a.example", "/next"))
+	_, _ = io.WriteString(c, get11("a.example", tenancy.ChallengePath+testToken)+get11("a.example", "/next"))
 	r := bufio.NewReader(c)
 	if answer := readAnswer(t, r); answer.StatusCode != 200 || bodyOf(answer) != testProof {
 		t.Errorf("the proof is answered with %d", answer.StatusCode)
@@ -136,7 +138,7 @@ func TestProofOverHTTPKeepsTheConnection(t *testing.T) {
 		t.Errorf("the request behind it gets %d, want 308", answer.StatusCode)
 	}
 	eventually(t, "the request for a proof is logged", func() bool {
-		return strings.Contains(w.log.String(), `"path":"`+challengePath+testToken+`","protocol":"HTTP/1.1","status":200,`)
+		return strings.Contains(w.log.String(), `"path":"`+tenancy.ChallengePath+testToken+`","protocol":"HTTP/1.1","status":200,`)
 	})
 }
 
@@ -151,7 +153,7 @@ func TestNoProofOverHTTP(t *testing.T) {
 		_, _ = io.WriteString(c, request)
 		return changing.ReplaceAllString(endsWithin(t, c, patience), "")
 	}
-	path := challengePath + testToken
+	path := tenancy.ChallengePath + testToken
 	want := exchange("GET / HTTP/1.1\r\nHost: nobody.example\r\nConnection: close\r\n\r\n")
 	if !strings.HasPrefix(want, "HTTP/1.1 404 ") {
 		t.Fatalf("an unknown host gets %q", want)
@@ -175,7 +177,7 @@ func TestBlockedGetsNoProof(t *testing.T) {
 		return // the RST was that fast
 	}
 	defer c.Close()
-	_, _ = io.WriteString(c, get11("a.example", challengePath+testToken))
+	_, _ = io.WriteString(c, get11("a.example", tenancy.ChallengePath+testToken))
 	if got := endsWithin(t, c, patience); got != "" {
 		t.Errorf("a blocked client gets %q", got)
 	}
@@ -319,7 +321,7 @@ func TestNoChallenges(t *testing.T) {
 		t.Errorf("it shows %v", got)
 	}
 	ex := s.takeExchange()
-	ex.method, ex.authority, ex.path = []byte("GET"), []byte("a.example"), []byte(challengePath+testToken)
+	ex.method, ex.authority, ex.path = []byte("GET"), []byte("a.example"), []byte(tenancy.ChallengePath+testToken)
 	if proof, ok := s.http01(ex); ok {
 		t.Errorf("it answers %q", proof)
 	}

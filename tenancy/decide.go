@@ -119,10 +119,16 @@ func (h *Host) route(q *Request, tr *Trace) Verdict {
 	return Verdict{Action: Forward, Tenant: h.tenant, Host: h, Route: r}
 }
 
+// ChallengePath is what the path of an ACME HTTP-01 challenge begins with (RFC
+// 8555 section 8.3). The token that follows it is answered over plain HTTP
+// before any gate but the block list, while the challenge is pending.
+const ChallengePath = "/.well-known/acme-challenge/"
+
 // Plain judges the head of a request over plain HTTP; Redirect sets Host, and
 // AppendLocation builds the answer. Where refuse_with is 404 or handshake, whom
 // it refuses is answered as if the host did not exist.
 func (t *Table) Plain(q *Request, tr *Trace) Verdict {
+	tr.challenge(q)
 	var buffer [HostBytesMax]byte
 	host, v := wellFormed(buffer[:0], q, tr)
 	if v.Reason != NoReason {

@@ -3,6 +3,7 @@ package tenancy
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"gatehouse/internal/conf"
 )
@@ -25,6 +26,7 @@ type Step struct {
 // The gates, as the steps of a trace name them.
 const (
 	gateBlock       = "block"
+	gateChallenge   = "challenge"
 	gateSNI         = "sni"
 	gateAccess      = "access"
 	gateCertificate = "certificate"
@@ -129,6 +131,13 @@ func (t *Trace) misdirected(table *Table, q *Request, h *Host) {
 func (t *Trace) ambiguous(h *Host, why string) {
 	if t != nil {
 		t.refuse(gatePath, h.pos, "programs differ in how they read the path: "+why)
+	}
+}
+
+// challenge says what comes before every gate while an authority looks for it.
+func (t *Trace) challenge(q *Request) {
+	if t != nil && strings.HasPrefix(string(q.Path), ChallengePath) {
+		t.pass(gateChallenge, noPos, "the path is an ACME challenge's: while one is pending for this name and token, its answer comes before every gate below")
 	}
 }
 
