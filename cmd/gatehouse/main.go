@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -73,7 +75,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		runCommand(), demoCommand(), checkCommand(), explainCommand(), reloadCommand(),
-		statusCommand(), certsCommand(), keysCommand(), schemaCommand(), versionCommand(),
+		statusCommand(), certsCommand(), acmeCommand(), keysCommand(), schemaCommand(), versionCommand(),
 	)
 	return root
 }
@@ -96,4 +98,27 @@ func exactly(n int, what string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// atLeastOne wants one argument or more and says what they are.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return usagef("%s takes %s", cmd.CommandPath(), what)
+		}
+		return nil
+	}
+}
+
+// oneOf wants the value of a flag to be one of words, or empty.
+func oneOf(flag, value string, words []string) error {
+	if value == "" || slices.Contains(words, value) {
+		return nil
+	}
+	return usagef("--%s is %q; expected one of %s", flag, value, strings.Join(words, ", "))
+}
+
+// completeWords has shells complete the value of a flag.
+func completeWords(cmd *cobra.Command, flag string, words []string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -65,14 +66,42 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if err := tenants.Flush(); err != nil {
 		return err
 	}
-	if len(s.Quarantined)+len(s.Notes) > 0 {
-		fmt.Fprintln(w)
-	}
+	fmt.Fprintln(w)
+	printSummary(w, s.Certificates)
 	printQuarantine(w, s.Quarantined)
 	for _, note := range s.Notes {
 		fmt.Fprintln(w, "note:", note)
 	}
 	return nil
+}
+
+// printSummary counts certificates by state and names those that need somebody.
+func printSummary(w io.Writer, s admin.CertificateSummary) {
+	var counts []string
+	for _, state := range admin.CertificateStates() {
+		if n := s.States[state]; n > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	slices.Reverse(counts)
+	if len(counts) > 0 {
+		fmt.Fprintf(w, "certificates: %s\n", strings.Join(counts, ", "))
+	}
+	for _, c := range s.Needs {
+		why := c.Detail
+		for _, more := range []string{c.LastError, c.Record} {
+			if why == "" {
+				why = more
+			}
+		}
+		if why == "" && !c.NotAfter.IsZero() {
+			why = "until " + instant(c.NotAfter)
+		}
+		fmt.Fprintf(w, "%s: %s: %s\n", c.State, some(c.Names), orDash(why))
+	}
+	if s.More > 0 {
+		fmt.Fprintf(w, "and %d more; gatehouse certs has them all\n", s.More)
+	}
 }
 
 // newTable begins a table whose columns align once it is flushed.

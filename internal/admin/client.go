@@ -110,7 +110,19 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 }
 
 func (c *Client) ask(ctx context.Context, method, path string, query url.Values, read func(io.Reader) error) error {
-	request, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path+"?"+query.Encode(), nil)
+	return c.put(ctx, question{method: method, path: path, query: query}, read)
+}
+
+// question is what is asked of the running gateway.
+type question struct {
+	method, path string
+	query        url.Values
+	body         io.Reader // may be nil
+}
+
+// put puts a question and reads the answer.
+func (c *Client) put(ctx context.Context, q question, read func(io.Reader) error) error {
+	request, err := http.NewRequestWithContext(ctx, q.method, "http://localhost"+q.path+"?"+q.query.Encode(), q.body)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ func (s *Server) readOnlyHandler() *http.ServeMux {
 	mux := s.healthHandler()
 	mux.Handle("/metrics", s.house.Metrics)
 	mux.HandleFunc("/v1/status", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, s.house.Status()) })
+	mux.HandleFunc("/v1/certs", s.certs)
 	mux.HandleFunc("/v1/explain", s.explain)
 	return mux
 }
@@ -28,6 +29,7 @@ func (s *Server) socketHandler() http.Handler {
 	mux := s.readOnlyHandler()
 	mux.HandleFunc("GET /v1/ca", s.root)
 	mux.HandleFunc("POST /v1/reload", s.reload)
+	s.handleCertificates(mux)
 	mux.HandleFunc("GET /v1/keys", s.keys)
 	mux.HandleFunc("POST /v1/keys/rotate", s.rotateKeys)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

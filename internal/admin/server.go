@@ -44,6 +44,8 @@ type House struct {
 	Reload func(ctx context.Context, force bool, actor string) (ReloadResult, error)
 	// RootPEM is the internal CA's root certificate; empty where it is not used.
 	RootPEM func() []byte
+	// Certificates are those that clients are shown.
+	Certificates Certificates
 	// Keys are those that seal the state.
 	Keys KeyRing
 	// Metrics answers a scrape.

@@ -4,19 +4,19 @@ import "time"
 
 // Status is what `gatehouse status` shows.
 type Status struct {
-	Version      string              `json:"version"`
-	Started      time.Time           `json:"started"`
-	Ready        bool                `json:"ready"`
-	NotReady     string              `json:"not_ready,omitempty"` // why it is not ready, in words
-	Generation   uint64              `json:"generation"`
-	Config       string              `json:"config"`
-	Keys         string              `json:"keys"` // "sealed" or "not protected"
-	Listeners    []ListenerStatus    `json:"listeners"`
-	Tenants      []TenantStatus      `json:"tenants"`
-	Certificates []CertificateStatus `json:"certificates"`
-	Quarantined  []Quarantine        `json:"quarantined"`
-	LastReload   *ReloadResult       `json:"last_reload,omitempty"`
-	Notes        []string            `json:"notes"` // what waits for a restart, and the like
+	Version      string             `json:"version"`
+	Started      time.Time          `json:"started"`
+	Ready        bool               `json:"ready"`
+	NotReady     string             `json:"not_ready,omitempty"` // why it is not ready, in words
+	Generation   uint64             `json:"generation"`
+	Config       string             `json:"config"`
+	Keys         string             `json:"keys"` // "sealed" or "not protected"
+	Listeners    []ListenerStatus   `json:"listeners"`
+	Tenants      []TenantStatus     `json:"tenants"`
+	Certificates CertificateSummary `json:"certificates"`
+	Quarantined  []Quarantine       `json:"quarantined"`
+	LastReload   *ReloadResult      `json:"last_reload,omitempty"`
+	Notes        []string           `json:"notes"` // what waits for a restart, and the like
 }
 
 // ListenerStatus is an address that connections are accepted on.
@@ -35,15 +35,6 @@ type TenantStatus struct {
 	Backends    []string `json:"backends"`
 	Connections int      `json:"connections"`
 	InFlight    int      `json:"in_flight"`
-}
-
-// CertificateStatus is one certificate that is presented to clients.
-type CertificateStatus struct {
-	Names    []string  `json:"names"`
-	Tenant   string    `json:"tenant,omitempty"` // empty: may serve any tenant
-	Source   string    `json:"source"`           // its file, or "internal CA"
-	NotAfter time.Time `json:"not_after"`
-	State    string    `json:"state"` // "valid", "expires soon", "expired" or "not valid yet"
 }
 
 // Quarantine is a tenant whose file is refused.

@@ -1,15 +1,12 @@
 package gateway
 
 import (
-	"cmp"
 	"crypto/tls"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
-	"gatehouse/internal/admin"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
@@ -17,25 +14,28 @@ import (
 // internalSource is what leaves of the internal CA say they come from.
 const internalSource = "internal CA"
 
-// presenter keeps the certificate index up to date from its two sources: files,
-// which change with a reload, and the internal CA, whose leaves renew by
-// themselves.
+// presenter keeps the certificate index up to date from its three sources:
+// files, which change with a reload; the internal CA, whose leaves renew by
+// themselves; and ACME, tenant by tenant.
 type presenter struct {
 	log     *slog.Logger
 	publish func(*tlsconfig.Index)
 
 	mu     sync.Mutex
-	files  filePairs
-	coming filePairs // those of the tree that is about to be applied
+	index  *tlsconfig.Index // what is published
+	files  tenantPairs
+	coming tenantPairs // those of the tree that is about to be applied
 	leaves []*tlsconfig.Certificate
 	byPair map[*tls.Certificate]*tlsconfig.Certificate // leaves by what they were made of
+	acme   tenantPairs
 }
 
-// filePairs are the pairs from files, by tenant; "" has the main file's.
-type filePairs map[string][]*tlsconfig.Certificate
+// tenantPairs are certificates by the tenant that alone may use them; "" has
+// those that every tenant may, which are the main file's and the internal CA's.
+type tenantPairs map[string][]*tlsconfig.Certificate
 
-func pairsOf(l *loaded) filePairs {
-	pairs := make(filePairs)
+func pairsOf(l *loaded) tenantPairs {
+	pairs := make(tenantPairs)
 	if len(l.pairs.certificates) > 0 {
 		pairs[""] = l.pairs.certificates
 	}
@@ -47,8 +47,20 @@ func pairsOf(l *loaded) filePairs {
 	return pairs
 }
 
-func (f filePairs) equal(o filePairs) bool {
-	return maps.EqualFunc(f, o, func(a, b []*tlsconfig.Certificate) bool { return slices.EqualFunc(a, b, sameChain) })
+// differing lists the tenants whose pairs are not the same in both.
+func (f tenantPairs) differing(o tenantPairs) []string {
+	var tenants []string
+	for tenant, pairs := range f {
+		if !slices.EqualFunc(pairs, o[tenant], sameChain) {
+			tenants = append(tenants, tenant)
+		}
+	}
+	for tenant := range o {
+		if _, both := f[tenant]; !both {
+			tenants = append(tenants, tenant)
+		}
+	}
+	return tenants
 }
 
 // prepare presents the pairs of a tree beside those in use. A host that moves
@@ -57,9 +69,10 @@ func (f filePairs) equal(o filePairs) bool {
 func (p *presenter) prepare(next *loaded) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if pairs := pairsOf(next); !pairs.equal(p.files) {
+	pairs := pairsOf(next)
+	if changed := pairs.differing(p.files); len(changed) > 0 {
 		p.coming = pairs
-		p.rebuild()
+		p.present(changed)
 	}
 }
 
@@ -67,10 +80,33 @@ func (p *presenter) prepare(next *loaded) {
 func (p *presenter) setFiles(l *loaded) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if pairs := pairsOf(l); p.coming != nil || !pairs.equal(p.files) {
-		p.files, p.coming = pairs, nil
-		p.rebuild()
+	pairs := pairsOf(l)
+	changed := pairs.differing(p.files)
+	if p.coming != nil {
+		changed = append(changed, p.coming.differing(p.files)...)
 	}
+	p.files, p.coming = pairs, nil
+	if len(changed) > 0 {
+		p.present(changed)
+	}
+}
+
+// setACME takes over all certificates that ACME holds for some tenants. It is
+// called by one goroutine at a time.
+func (p *presenter) setACME(changed map[string][]*tlsconfig.Certificate) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.acme == nil {
+		p.acme = make(tenantPairs, len(changed))
+	}
+	for tenant, own := range changed {
+		if len(own) == 0 {
+			delete(p.acme, tenant)
+		} else {
+			p.acme[tenant] = own
+		}
+	}
+	p.present(slices.Collect(maps.Keys(changed)))
 }
 
 // setLeaves takes over all leaves of the internal CA.
@@ -92,70 +128,22 @@ func (p *presenter) setLeaves(leaves []*tls.Certificate) {
 		p.leaves = append(p.leaves, c)
 	}
 	p.byPair = known
-	p.rebuild()
+	p.present([]string{""})
 }
 
-// rebuild publishes the index of what is held now. The caller holds the lock.
-func (p *presenter) rebuild() {
-	scoped := make(map[string][]*tlsconfig.Certificate, len(p.files)+1)
-	for _, pairs := range []filePairs{p.files, p.coming} {
-		for tenant, own := range pairs {
-			scoped[tenant] = append(slices.Clip(scoped[tenant]), own...)
+// present publishes what is held now for these tenants, beside what the index
+// has for the others. The caller holds the lock.
+func (p *presenter) present(tenants []string) {
+	changed := make(map[string][]*tlsconfig.Certificate, len(tenants))
+	for _, tenant := range tenants {
+		own := slices.Concat(p.files[tenant], p.coming[tenant], p.acme[tenant])
+		if tenant == "" {
+			own = append(own, p.leaves...)
 		}
+		changed[tenant] = own
 	}
-	scoped[""] = slices.Concat(scoped[""], p.leaves)
-	p.publish(tlsconfig.NewIndex(scoped))
-}
-
-// soon is how long before its end a certificate from a file is said to expire.
-const soon = 14 * 24 * time.Hour
-
-// status lists what is presented, by name.
-func (p *presenter) status(now time.Time) []admin.CertificateStatus {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	list := []admin.CertificateStatus{}
-	add := func(tenant string, certificates []*tlsconfig.Certificate, warn time.Duration) {
-		for _, c := range certificates {
-			list = append(list, admin.CertificateStatus{
-				Names: c.Names(), Tenant: tenant, Source: c.Source(), NotAfter: c.NotAfter(), State: stateOf(c, now, warn),
-			})
-		}
-	}
-	for tenant, pairs := range p.files {
-		add(tenant, pairs, soon)
-	}
-	add("", p.leaves, 0) // they live for a week and renew by themselves
-	slices.SortFunc(list, func(a, b admin.CertificateStatus) int {
-		return cmp.Or(slices.Compare(a.Names, b.Names), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Source, b.Source))
-	})
-	return list
-}
-
-func stateOf(c *tlsconfig.Certificate, now time.Time, warn time.Duration) string {
-	switch left := c.NotAfter().Sub(now); {
-	case left <= 0:
-		return "expired"
-	case now.Before(c.NotBefore()):
-		return "not valid yet"
-	case left < warn:
-		return "expires soon"
-	}
-	return "valid"
-}
-
-// expiry returns, for each tenant that has pairs from files, when the first of
-// them ends. Leaves of the internal CA are left out: they live for a week and
-// would hide the end of a pair that somebody must renew.
-func (p *presenter) expiry() map[string]time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	ends := make(map[string]time.Time, len(p.files))
-	for tenant, pairs := range p.files {
-		first := slices.MinFunc(pairs, func(a, b *tlsconfig.Certificate) int { return a.NotAfter().Compare(b.NotAfter()) })
-		ends[tenant] = first.NotAfter()
-	}
-	return ends
+	p.index = p.index.With(changed)
+	p.publish(p.index)
 }
 
 // internalNames lists the hosts that the internal CA issues for, sorted.

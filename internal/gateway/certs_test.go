@@ -179,7 +179,7 @@ func TestCertificateStates(t *testing.T) {
 		t.Errorf("expiry = %v", ends)
 	}
 	for when, want := range map[time.Duration]string{
-		0: "expires soon", 4 * 24 * time.Hour: "expired", -2000 * time.Hour: "not valid yet", -500 * time.Hour: "valid",
+		0: "expires-soon", 4 * 24 * time.Hour: "expired", -2000 * time.Hour: "not-valid-yet", -500 * time.Hour: "valid",
 	} {
 		for _, c := range h.presenter.status(time.Now().Add(when)) {
 			if c.Tenant == "acme" && c.State != want {

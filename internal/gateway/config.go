@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
+	"gatehouse/internal/dns01"
 	"gatehouse/internal/store"
 	"gatehouse/ipallow"
 	"gatehouse/proxy"
@@ -15,14 +16,15 @@ import (
 // Config is the main file as written. Each part is declared by the package that
 // enforces it.
 type Config struct {
-	Version  conf.At[string]             `conf:"version,required" enum:"1" doc:"version of this file's format" example:"1"`
-	Listen   ListenSpec                  `conf:"listen" doc:"where connections are accepted"`
-	TLS      tlsconfig.Spec              `conf:"tls" doc:"what is presented and demanded in handshakes, for every host that says nothing else"`
-	State    conf.At[string]             `conf:"state" default:"/var/lib/gatehouse" doc:"folder of what outlives the process: internal CA, session ticket keys, last good tenant files; one process uses it at a time" example:"/var/lib/gatehouse"`
-	Seal     conf.OneOrMany[conf.Secret] `conf:"seal" doc:"key that seals what lies in the state folder: 32 bytes, raw, hex or base64; of several the first seals and all open, gatehouse keys rotate puts everything under the first; absent: one is made beside the state, and status says that keys are not protected" example:"{credential: gatehouse-seal}"`
-	Plane    conf.At[string]             `conf:"data_plane" default:"own" enum:"own|standard" doc:"what speaks HTTP/1.1 over TLS with clients: gatehouse's own code, or Go's net/http as a safety net (docs/security.md says what differs)" example:"standard"`
-	Log      proxy.LogSpec               `conf:"log" doc:"the access log"`
-	Shutdown ShutdownSpec                `conf:"shutdown" doc:"how the process goes down"`
+	Version      conf.At[string]              `conf:"version,required" enum:"1" doc:"version of this file's format" example:"1"`
+	Listen       ListenSpec                   `conf:"listen" doc:"where connections are accepted"`
+	TLS          tlsconfig.Spec               `conf:"tls" doc:"what is presented and demanded in handshakes, for every host that says nothing else"`
+	State        conf.At[string]              `conf:"state" default:"/var/lib/gatehouse" doc:"folder of what outlives the process: internal CA, session ticket keys, last good tenant files; one process uses it at a time" example:"/var/lib/gatehouse"`
+	Seal         conf.OneOrMany[conf.Secret]  `conf:"seal" doc:"key that seals what lies in the state folder: 32 bytes, raw, hex or base64; of several the first seals and all open, gatehouse keys rotate puts everything under the first; absent: one is made beside the state, and status says that keys are not protected" example:"{credential: gatehouse-seal}"`
+	DNSProviders conf.Map[dns01.ProviderSpec] `conf:"dns_providers" doc:"who writes DNS records for acme challenges (dns-01), by a name of your own; each is bound to zones and, where it says so, to tenants" example:"{corp: {zones: [acme.example], rfc2136: {server: \"10.0.0.53:53\", key_name: gatehouse., key: {file: secrets/tsig}}}}"`
+	Plane        conf.At[string]              `conf:"data_plane" default:"own" enum:"own|standard" doc:"what speaks HTTP/1.1 over TLS with clients: gatehouse's own code, or Go's net/http as a safety net (docs/security.md says what differs)" example:"standard"`
+	Log          proxy.LogSpec                `conf:"log" doc:"the access log"`
+	Shutdown     ShutdownSpec                 `conf:"shutdown" doc:"how the process goes down"`
 
 	tenancy.MainSpec
 }

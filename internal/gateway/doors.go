@@ -161,13 +161,14 @@ func (g *gateway) admits(first *loaded, list func(*loaded) *ipallow.List) func(n
 // startAdmin serves the doors for operators. One that fails reports into failed.
 func (g *gateway) startAdmin(ctx context.Context, parts *sync.WaitGroup, d doors, failed chan<- error) {
 	server := admin.New(admin.House{
-		Ready:   g.ready,
-		Status:  g.status,
-		Explain: func(q admin.ExplainQuery) (admin.Explanation, error) { return explain(g.current.Load().table, q) },
-		Reload:  g.reload,
-		RootPEM: g.issuer.rootPEM,
-		Keys:    admin.KeyRing{Status: g.keysStatus, Rotate: g.rotateKeys, Progress: g.keysProgress},
-		Metrics: g.metrics.Handler(),
+		Ready:        g.ready,
+		Status:       g.status,
+		Explain:      func(q admin.ExplainQuery) (admin.Explanation, error) { return explain(g.current.Load().table, q) },
+		Reload:       g.reload,
+		RootPEM:      g.issuer.rootPEM,
+		Certificates: g.certificateDoors(),
+		Keys:         admin.KeyRing{Status: g.keysStatus, Rotate: g.rotateKeys, Progress: g.keysProgress},
+		Metrics:      g.metrics.Handler(),
 	}, g.log)
 	for _, serve := range d.admin {
 		parts.Go(func() {

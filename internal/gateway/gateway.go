@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gatehouse/internal/acme"
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
 	"gatehouse/internal/metrics"
@@ -50,6 +52,8 @@ type gateway struct {
 	server    *proxy.Server
 	presenter *presenter
 	issuer    *issuer
+	acme      *acme.Manager
+	issued    [sha256.Size]byte // digest of the issuance in use; the reload loop's own
 	copies    *copies
 	watcher   *watcher
 
@@ -168,12 +172,16 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
 		return err
 	}
+	if err := g.loadACME(background); err != nil {
+		return err
+	}
 	rotator := g.rotator()
 	rotator.Prepare(background)
 	parts.Go(func() { _ = rotator.Run(background) }) // ends with its context alone
 	g.apply(background, first)
 	g.copies.keepOnly(background, first.files)
 	parts.Go(func() { g.copies.run(background) })
+	parts.Go(func() { _ = g.acme.Run(background) }) // ends with its context alone
 
 	failed := make(chan error, len(d.admin))
 	g.startAdmin(background, &parts, d, failed)
@@ -200,12 +208,13 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 // furnish makes what a table is put into. What it starts later is counted in
 // parts.
 func (g *gateway) furnish(parts *sync.WaitGroup) {
+	g.presenter = &presenter{log: g.log, publish: func(x *tlsconfig.Index) { g.server.SetCertificates(x) }}
+	g.acme = g.newACME()
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
-		DataPlane: g.started.plane(),
+		DataPlane: g.started.plane(), Challenges: g.acme,
 	})
-	g.presenter = &presenter{log: g.log, publish: g.server.SetCertificates}
 	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: parts}
 }
 

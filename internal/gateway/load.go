@@ -60,6 +60,7 @@ type loaded struct {
 	text      []byte // of the main file
 	admission admission
 	pairs     mainPairs
+	issuance  issuance
 	table     *tenancy.Table
 	result    *tenancy.Result
 	files     []string // ids of the tenants that have a file, whatever it says
@@ -105,7 +106,9 @@ func (l *loader) load(previous *loaded) (*loaded, error) {
 	if l.purpose == toCheck {
 		l.checkSecrets(config, report)
 	}
-	in := l.input(next, sets, files, report)
+	listeners := tenancy.CompileListeners(config.httpAddresses(), config.httpsListeners(), sets, report)
+	next.issuance = l.compileIssuance(next, listeners, report)
+	in := l.input(next, listeners, sets, files, report)
 	if previous != nil {
 		in.Previous = previous.table
 	}
@@ -119,9 +122,8 @@ func (l *loader) load(previous *loaded) (*loaded, error) {
 }
 
 // input gathers what a table is compiled from, all but what came before.
-func (l *loader) input(next *loaded, sets *ipallow.Sets, files *folder, r *conf.Report) tenancy.Input {
+func (l *loader) input(next *loaded, listeners []*tenancy.Listener, sets *ipallow.Sets, files *folder, r *conf.Report) tenancy.Input {
 	config := next.config
-	listeners := tenancy.CompileListeners(config.httpAddresses(), config.httpsListeners(), sets, r)
 	tenants, unmatched := tenancy.ReadTree(files, config.Include, r)
 	for i := range tenants {
 		next.files = append(next.files, tenants[i].ID)
@@ -140,6 +142,7 @@ func (l *loader) input(next *loaded, sets *ipallow.Sets, files *folder, r *conf.
 		Now:        time.Now(),
 
 		MachineAddrs: l.machine.has,
+		DNSProvider:  next.issuance.provable,
 	}
 }
 

@@ -100,6 +100,7 @@ func (g *gateway) reloadOnce(ctx context.Context, r request) admin.ReloadResult 
 			outcome = metrics.ReloadUnchanged
 			result.Generation = former.table.Generation()
 			g.issue(ctx, former)
+			g.configureACME(next)
 			break
 		}
 		outcome = metrics.ReloadApplied
@@ -165,6 +166,8 @@ func (g *gateway) apply(ctx context.Context, next *loaded) {
 	g.current.Store(next)
 	g.server.Apply(next.table)
 	g.presenter.setFiles(next)
+	g.configureACME(next)
+	g.acme.SetHosts(acmeHosts(next.table))
 	g.metrics.Applied(next.table.Generation(), len(next.result.Quarantined))
 	g.metrics.CertificateExpiry(g.presenter.expiry())
 	g.copies.keep(next.result.LastGood, next.result.Forget)
