@@ -75,6 +75,11 @@ func contact(email string) []string {
 // register returns the account with the client's authority. It reads it from
 // the store, else makes one; the authority is asked at most once for it.
 func (e *engine) register(ctx context.Context, c *client) (*account, error) {
+	// The ACME client reads the directory under a lock of the whole process, for
+	// as long as an authority that hangs likes; so it is known to answer before.
+	if _, err := c.describe(ctx); err != nil {
+		return nil, err
+	}
 	end, err := c.account.begin(ctx)
 	if err != nil {
 		return nil, err

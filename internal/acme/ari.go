@@ -3,8 +3,13 @@ package acme
 import (
 	"context"
 	"crypto/rand"
-	"errors"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
 	"math/big"
+	"net/http"
+	"strings"
 	"time"
 
 	acmeclient "github.com/mholt/acmez/v3/acme"
@@ -20,7 +25,10 @@ const (
 	// does.
 	windowAgain = 6 * time.Hour
 
-	windowTimeMax = time.Minute // for one question, its repetitions included
+	windowTimeMax = 10 * time.Second // for one question
+
+	// windowLengthMax bounds a window: no certificate lives longer.
+	windowLengthMax = 400 * 24 * time.Hour
 )
 
 // window asks when the authority wants the certificate renewed (RFC 9773). The
@@ -36,17 +44,77 @@ func (e *engine) window(ctx context.Context, b *bundle) (ariWindow, error) {
 	if err != nil {
 		return ariWindow{}, localProblem(doing, err)
 	}
+	info, err := c.renewalInfo(ctx, leaf)
+	if err != nil {
+		return ariWindow{}, err
+	}
+	return info.window(b.Window, e.now()), nil
+}
+
+// renewalInfo is an authority's answer about a certificate (RFC 9773 section
+// 4.2). The zero value: it does not give any.
+type renewalInfo struct {
+	Suggested struct {
+		Start time.Time `json:"start"`
+		End   time.Time `json:"end"`
+	} `json:"suggestedWindow"`
+	Explanation string `json:"explanationURL"`
+
+	again time.Duration
+}
+
+// renewalInfo asks once: the ACME client's own question sleeps for seconds
+// where it fails.
+func (c *client) renewalInfo(ctx context.Context, leaf *x509.Certificate) (info renewalInfo, err error) {
+	const doing = "ask for the renewal window"
 	ctx, cancel := context.WithTimeout(ctx, windowTimeMax)
 	defer cancel()
+	if _, err := c.describe(ctx); err != nil {
+		return info, err
+	}
 	ctx, said := listen(ctx)
-	info, err := c.acme.GetRenewalInfo(ctx, leaf)
-	if errors.Is(err, acmeclient.ErrUnsupported) {
-		return ariWindow{}, nil
-	}
+	d, err := c.acme.GetDirectory(ctx)
 	if err != nil {
-		return ariWindow{}, judge(doing, c.authority, said, err)
+		return info, judge(doing, c.authority, said, err)
 	}
-	return windowOf(&info, b.Window, e.now()), nil
+	if d.RenewalInfo == "" {
+		return info, nil
+	}
+	id, err := acmeclient.ARIUniqueIdentifier(leaf)
+	if err != nil {
+		return info, localProblem(doing, err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.RenewalInfo+"/"+id, nil)
+	if err != nil {
+		return info, judge(doing, c.authority, said, err)
+	}
+	r.Header.Set("User-Agent", userAgent)
+	res, err := c.http.Do(r)
+	if err != nil {
+		return info, judge(doing, c.authority, said, err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return info, judge(doing, c.authority, said, fmt.Errorf("it answers HTTP %d", res.StatusCode))
+	}
+	if err := json.NewDecoder(res.Body).Decode(&info); err != nil {
+		return info, judge(doing, c.authority, said, err)
+	}
+	info.again = windowAgain
+	if said.wait > 0 {
+		info.again = min(max(said.wait, windowAgainLeast), windowAgainMost)
+	}
+	return info, nil
+}
+
+// noWindow is what the ACME client hears that asks for a renewal window along
+// with each download. We ask by ourselves, and what it hears is not used.
+func noWindow(r *http.Request) *http.Response {
+	const text = `{"suggestedWindow":{"start":"2000-01-01T00:00:00Z","end":"2000-01-02T00:00:00Z"}}`
+	return &http.Response{
+		StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text)),
+	}
 }
 
 // issuer returns the client of the authority that issued a certificate, if the
@@ -60,23 +128,20 @@ func (e *engine) issuer(b *bundle) (*client, error) {
 	return nil, &problem{Doing: "ask about the certificate", CA: b.CA, Cause: causeRequest, Detail: "the configuration does not have this authority any more"}
 }
 
-// windowOf bounds what an authority said. A window that is none is no window.
-func windowOf(info *acmeclient.RenewalInfo, before ariWindow, now time.Time) ariWindow {
-	w := ariWindow{
-		Start: info.SuggestedWindow.Start.UTC(), End: info.SuggestedWindow.End.UTC(),
-		Explanation: clean(info.ExplanationURL),
+// window bounds what an authority said. A window that is none is no window.
+func (i *renewalInfo) window(before ariWindow, now time.Time) ariWindow {
+	if i.again == 0 {
+		return ariWindow{}
 	}
-	again := windowAgain
-	if info.RetryAfter != nil {
-		again = min(max(info.RetryAfter.Sub(now), windowAgainLeast), windowAgainMost)
+	w := ariWindow{Again: now.Add(i.again)}
+	start, end := i.Suggested.Start.UTC(), i.Suggested.End.UTC()
+	if start.IsZero() || !start.Before(end) || end.Sub(start) > windowLengthMax {
+		return w
 	}
-	w.Again = now.Add(again)
-	if info.SuggestedWindow.Start.IsZero() || !w.Start.Before(w.End) {
-		return ariWindow{Again: w.Again}
-	}
+	w.Start, w.End, w.Explanation = start, end, clean(i.Explanation)
 	w.Chosen = before.Chosen
 	if !w.Start.Equal(before.Start) || !w.End.Equal(before.End) || before.Chosen.IsZero() {
-		w.Chosen = w.Start.Add(below(w.End.Sub(w.Start)))
+		w.Chosen = start.Add(below(end.Sub(start)))
 	}
 	return w
 }

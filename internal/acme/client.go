@@ -115,6 +115,9 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := said.refuseAgain(r); err != nil {
 		return nil, err
 	}
+	if said != nil && said.alone && r.Method == http.MethodGet {
+		return noWindow(r), nil
+	}
 	res, err := g.inner.RoundTrip(r)
 	if err != nil {
 		said.failed(g, r, err)
@@ -125,8 +128,9 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("the authority's answer has a Location beyond all measure")
 	}
 	g.noteClock(res)
-	g.bound(res)
 	said.note(res, g)
+	g.bound(res)
+	said.listen(res)
 	return res, nil
 }
 
@@ -200,6 +204,7 @@ type answer struct {
 	guard *guard
 	body  []byte // of the last answer, where keep is set
 	keep  bool
+	alone bool  // of a download: nothing else is asked along with it
 	once  bool  // a POST whose fate is unknown is not repeated
 	lost  error // why the fate of one is unknown
 }
@@ -226,7 +231,11 @@ func (a *answer) note(res *http.Response, g *guard) {
 		a.lost = fmt.Errorf("it answers HTTP %d", res.StatusCode)
 	}
 	a.wait, _ = parseRetryAfter(res.Header.Get("Retry-After"), g.now())
-	if a.keep {
+}
+
+// listen keeps a copy of the answer's body, where somebody wants it.
+func (a *answer) listen(res *http.Response) {
+	if a != nil && a.keep {
 		a.body = nil
 		res.Body.(*boundedBody).tap = &a.body
 	}

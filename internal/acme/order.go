@@ -271,6 +271,7 @@ func (o *ordering) download(ctx context.Context, at acmeclient.Order) (*issued, 
 		return nil, &problem{Doing: doing, CA: o.client.authority.Name, Cause: causeAuthority, Detail: "the order names no certificate"}
 	}
 	heard, said := listen(ctx)
+	said.alone = true
 	chains, err := o.client.acme.GetCertificateChain(heard, o.account, at.Certificate)
 	if err == nil && len(chains) == 0 {
 		err = errors.New("the answer holds no certificate")
@@ -291,8 +292,8 @@ func (o *ordering) download(ctx context.Context, at acmeclient.Order) (*issued, 
 		return nil, err
 	}
 	done := &issued{chain: chain}
-	if info := chains[0].RenewalInfo; info != nil {
-		done.window = windowOf(info, ariWindow{}, o.engine.now())
+	if info, err := o.client.renewalInfo(ctx, leaf); err == nil { // else it is asked for later
+		done.window = info.window(ariWindow{}, o.engine.now())
 	}
 	return done, nil
 }
