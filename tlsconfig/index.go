@@ -17,10 +17,23 @@ type Index struct {
 // scope is the certificates of one tenant.
 type scope struct {
 	few []*Certificate // while they have few names: all of them, the best first
-	// Otherwise they stand by the names that they carry, the best of each name
-	// first.
-	exact    map[string][]*Certificate
-	wildcard map[string][]*Certificate // by the name below the star: "x" for "*.x"
+	// Otherwise they stand by the names that they carry.
+	exact    map[string]ranked
+	wildcard map[string]ranked // by the name below the star: "x" for "*.x"
+}
+
+// ranked is the certificates of one name. Most have one, which is found without
+// a look at a list.
+type ranked struct {
+	best   *Certificate
+	others []*Certificate // the better ones first
+}
+
+func (r ranked) with(c *Certificate) ranked {
+	if r.best == nil {
+		return ranked{best: c}
+	}
+	return ranked{r.best, append(r.others, c)}
 }
 
 // fewNames is how many names are looked through one by one. A map of so few
@@ -50,13 +63,13 @@ func newScope(certificates []*Certificate) *scope {
 	if total <= fewNames {
 		return &scope{few: slices.Clip(ordered)}
 	}
-	s := &scope{exact: make(map[string][]*Certificate, total), wildcard: make(map[string][]*Certificate)}
+	s := &scope{exact: make(map[string]ranked, total), wildcard: make(map[string]ranked)}
 	for _, c := range ordered {
 		for _, name := range c.names {
 			if parent, ok := strings.CutPrefix(name, "*."); ok {
-				s.wildcard[parent] = append(s.wildcard[parent], c)
+				s.wildcard[parent] = s.wildcard[parent].with(c)
 			} else {
-				s.exact[name] = append(s.exact[name], c)
+				s.exact[name] = s.exact[name].with(c)
 			}
 		}
 	}
@@ -134,26 +147,40 @@ func (q *search) in(s *scope, sni string) *tls.Certificate {
 
 // among looks through certificates of any names.
 func (q *search) among(few []*Certificate, name string, wildcard bool) *tls.Certificate {
-	for i, c := range few {
+	for _, c := range few {
 		if !c.carries(name, wildcard) {
 			continue
 		}
-		if pair := q.first(few[i : i+1]); pair != nil {
+		if pair := q.try(c); pair != nil {
 			return pair
 		}
 	}
 	return nil
 }
 
-func (q *search) first(candidates []*Certificate) *tls.Certificate {
-	for _, candidate := range candidates {
-		c := candidate.TLS()
-		if q.hello == nil || q.hello.SupportsCertificate(c) == nil {
-			return c
+func (q *search) first(r ranked) *tls.Certificate {
+	if r.best == nil {
+		return nil
+	}
+	if pair := q.try(r.best); pair != nil {
+		return pair
+	}
+	for _, c := range r.others {
+		if pair := q.try(c); pair != nil {
+			return pair
 		}
-		if q.fallback == nil {
-			q.fallback = c
-		}
+	}
+	return nil
+}
+
+// try returns a certificate if the client can verify it.
+func (q *search) try(c *Certificate) *tls.Certificate {
+	pair := c.TLS()
+	if q.hello == nil || q.hello.SupportsCertificate(pair) == nil {
+		return pair
+	}
+	if q.fallback == nil {
+		q.fallback = pair
 	}
 	return nil
 }
