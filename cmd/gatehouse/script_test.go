@@ -28,6 +28,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", raceOptions)
+			env.Values[zone{}] = new(zone)
 			return os.MkdirAll(env.Getenv("TMPDIR"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -38,6 +39,10 @@ func TestScripts(t *testing.T) {
 			"signal":     signalProcess,
 			"get":        get,
 			"pair":       pair,
+			"authority":  authority,
+			"dns":        dns,
+			"serial":     serial,
+			"renewed":    renewed,
 		},
 	})
 }
