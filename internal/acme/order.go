@@ -116,6 +116,10 @@ func serving(status string) bool {
 
 // place places a new order and stores its URL.
 func (o *ordering) place(ctx context.Context) (acmeclient.Order, error) {
+	if err := o.able(ctx); err != nil {
+		o.abandon(ctx)
+		return acmeclient.Order{}, err
+	}
 	at, err := o.newOrder(ctx)
 	if err != nil {
 		return at, err

@@ -2,11 +2,14 @@ package acme
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/mholt/acmez/v3"
 	acmeclient "github.com/mholt/acmez/v3/acme"
+
+	"gatehouse/internal/dns01"
 )
 
 // solver returns who answers challenges of a kind for the name.
@@ -20,6 +23,32 @@ func (o *ordering) solver(ctx context.Context, kind string) (acmez.Solver, error
 		return o.engine.dnsSolver(ctx, o.req.Host)
 	}
 	return nil, fmt.Errorf("%q is not a challenge that is answered here", kind)
+}
+
+// able refuses a name that nothing here can prove control of, before an order
+// is spent on it.
+func (o *ordering) able(ctx context.Context) error {
+	kinds := o.engine.settings.Load().kinds(o.req.Host)
+	if len(kinds) == 0 {
+		what := "no challenge is permitted that could be answered here"
+		if isWildcard(o.req.Name) {
+			what = fmt.Sprintf("a wildcard needs dns-01, and no dns provider admits the tenant %q", o.req.Tenant)
+		}
+		return requestProblem(o.req.CA, "prove control", what)
+	}
+	if len(kinds) > 1 || kinds[0] != acmeclient.ChallengeTypeDNS01 {
+		return nil
+	}
+	_, err := o.engine.dnsSolver(ctx, o.req.Host)
+	if err == nil {
+		return nil
+	}
+	p := &problem{Doing: "find out where the record for dns-01 is written", CA: o.req.CA.Name, Cause: causeHost, Detail: clean(err.Error()), err: err}
+	var nowhere *dns01.NotCovered
+	if errors.As(err, &nowhere) && nowhere.Record != "" {
+		p.Detail += "; its owner can set " + clean(nowhere.Record)
+	}
+	return p
 }
 
 // listenerSolver lets our own listeners answer.

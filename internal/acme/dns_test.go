@@ -1,0 +1,116 @@
+package acme
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/conf"
+	"gatehouse/internal/dns01"
+	"gatehouse/internal/dnsquery/dnstest"
+	"gatehouse/internal/store"
+)
+
+// written is a value of a file of tests.
+func written[T any](v T) conf.At[T] {
+	return conf.At[T]{V: v, Pos: conf.Pos{File: "gatehouse.yaml", Line: 1, Col: 1}}
+}
+
+func writtenList(values ...string) conf.List[string] {
+	l := conf.List[string]{Pos: conf.Pos{File: "gatehouse.yaml", Line: 1, Col: 1}}
+	for _, v := range values {
+		l.Items = append(l.Items, written(v))
+	}
+	return l
+}
+
+// tsigKey signs updates of the zones of tests.
+var tsigKey = strings.Repeat("k", 32)
+
+// providers can change zones of the world's DNS by signed updates, for one
+// tenant.
+func (w *world) providers(t testing.TB, tenant string, zones ...string) *dns01.Providers {
+	t.Helper()
+	for _, zone := range zones {
+		w.dns.Zone(zone)
+		w.dns.AllowUpdates(zone, "gatehouse.", []byte(tsigKey))
+	}
+	r := new(conf.Report)
+	ps := dns01.Compile(conf.Map[dns01.ProviderSpec]{{Key: "corp", V: dns01.ProviderSpec{
+		Zones: writtenList(zones...), Tenants: writtenList(tenant),
+		RFC2136: &dns01.RFC2136Spec{
+			Server: written(w.dns.Addr()), KeyName: written("gatehouse."), Key: &conf.Secret{File: written("tsig")},
+		},
+	}}}, func(*conf.Secret) ([]byte, error) { return []byte(dnstest.EncodeKey([]byte(tsigKey))), nil }, nil, r)
+	if r.Faults() > 0 {
+		t.Fatal(r.Findings())
+	}
+	return ps
+}
+
+func TestDNS01(t *testing.T) {
+	w := theWorld(t)
+	ps := w.providers(t, "acme", "dns.example")
+	w.dns.Zone("owned.example")
+	w.dns.Add("_acme-challenge.owned.example. CNAME owned.example.dns.example.")
+	for name, c := range map[string]struct{ host, at string }{
+		"wildcard":  {"*.shop.dns.example", "_acme-challenge.shop.dns.example"},
+		"delegated": {"*.owned.example", "owned.example.dns.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
+			s.providers = ps
+			b := mustObtain(t, w.startEngine(t, store.NewMem(), s), ask(s, c.host))
+			if names := mustLeaf(t, b).DNSNames; !slices.Equal(names, []string{c.host}) {
+				t.Errorf("the certificate is for %q, want %q", names, c.host)
+			}
+			if left := w.dns.Values(c.at, "TXT"); len(left) > 0 {
+				t.Errorf("records are left at %s: %q", c.at, left)
+			}
+		})
+	}
+}
+
+// TestDNS01Refused: no order is spent on a name whose records nobody may write.
+func TestDNS01Refused(t *testing.T) {
+	w := theWorld(t)
+	for name, c := range map[string]struct {
+		tenant, host string
+		kinds        []string
+	}{
+		"another tenant": {"globex", "*.refused.example", nil},
+		"no provider":    {"acme", "a.elsewhere.example", []string{"http-01", "tls-alpn-01"}},
+		"its own":        {"acme", "a.refused.example", []string{"http-01", "tls-alpn-01", "dns-01"}},
+		"its wildcard":   {"acme", "*.refused.example", []string{"dns-01"}},
+		// Its owner may have delegated the challenge.
+		"a stranger's wildcard": {"acme", "*.elsewhere.example", []string{"dns-01"}},
+	} {
+		s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
+		s.providers = w.providers(t, "acme", "refused.example")
+		if got := s.kinds(Host{Name: c.host, Tenant: c.tenant}); !slices.Equal(got, c.kinds) {
+			t.Errorf("%s: %s of %s by %q, want %q", name, c.host, c.tenant, got, c.kinds)
+		}
+	}
+	proxy, s := w.behindProxy(t)
+	s.providers = w.providers(t, "acme", "refused.example")
+	e := w.startEngine(t, store.NewMem(), s)
+	req := ask(s, "*.refused.example")
+	req.Tenant = "globex"
+	_, err := e.obtain(t.Context(), req)
+	if p := wantProblem(t, err, causeRequest, ""); !strings.Contains(p.Error(), "globex") {
+		t.Errorf("%q does not name the tenant", p)
+	}
+	_, err = e.obtain(t.Context(), ask(s, "*.free.hosted.example"))
+	const record = "_acme-challenge.free.hosted.example. CNAME free.hosted.example.refused.example."
+	if p := wantProblem(t, err, causeHost, ""); !strings.Contains(p.Error(), record) {
+		t.Errorf("%q does not name the record %s", p, record)
+	}
+	_, err = e.obtain(t.Context(), ask(s, "*.elsewhere.example"))
+	if p := wantProblem(t, err, causeHost, ""); !strings.Contains(p.Error(), "REFUSED") {
+		t.Errorf("%q does not say what DNS says", p)
+	}
+	if n := proxy.Orders(); n != 0 {
+		t.Errorf("%d orders were spent", n)
+	}
+}
