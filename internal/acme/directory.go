@@ -102,5 +102,7 @@ func (c *client) checkProfile(ctx context.Context, profile string) error {
 	if len(d.Profiles) > 0 {
 		offered = "it offers " + strings.Join(slices.Sorted(maps.Keys(d.Profiles)), ", ")
 	}
-	return requestProblem(c.authority, "ask for profile "+profile, "the authority does not know it; "+offered)
+	p := requestProblem(c.authority, "ask for profile "+profile, "the authority does not know it; "+offered)
+	p.Type = "invalidProfile" // as it would say itself
+	return p
 }

@@ -98,7 +98,7 @@ func TestDNS01Refused(t *testing.T) {
 	req := ask(s, "*.refused.example")
 	req.Tenant = "globex"
 	_, err := e.obtain(t.Context(), req)
-	if p := wantProblem(t, err, causeRequest, ""); !strings.Contains(p.Error(), "globex") {
+	if p := wantProblem(t, err, causeHost, ""); !strings.Contains(p.Error(), "globex") {
 		t.Errorf("%q does not name the tenant", p)
 	}
 	_, err = e.obtain(t.Context(), ask(s, "*.free.hosted.example"))

@@ -31,7 +31,7 @@ func TestProfiles(t *testing.T) {
 	req = ask(s, "unknown.hosted.example")
 	req.Profile = "tlsserver"
 	_, err := e.obtain(t.Context(), req)
-	p := wantProblem(t, err, causeRequest, "")
+	p := wantProblem(t, err, causeRequest, "invalidProfile")
 	if !strings.Contains(p.Error(), "tlsserver") || !strings.Contains(p.Error(), "classic, shortlived") {
 		t.Errorf("%q names neither what was asked for nor what is offered", p)
 	}

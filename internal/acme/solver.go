@@ -34,7 +34,7 @@ func (o *ordering) able(ctx context.Context) error {
 		if isWildcard(o.req.Name) {
 			what = fmt.Sprintf("a wildcard needs dns-01, and no dns provider admits the tenant %q", o.req.Tenant)
 		}
-		return requestProblem(o.req.CA, "prove control", what)
+		return &problem{Doing: "prove control", CA: o.req.CA.Name, Cause: causeHost, Detail: what}
 	}
 	if len(kinds) > 1 || kinds[0] != acmeclient.ChallengeTypeDNS01 {
 		return nil
