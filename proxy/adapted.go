@@ -35,8 +35,8 @@ func (a *adapted) idle() time.Duration {
 
 // read reads a piece of the request's body within the idle time.
 func (a *adapted) read(buf []byte) (int, error) {
-	a.time.begin(a.idle())
-	defer a.time.end()
+	a.time.beginRead(a.idle())
+	defer a.time.endRead()
 	return a.r.Body.Read(buf)
 }
 

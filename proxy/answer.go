@@ -174,7 +174,7 @@ func (t *trip) relay() {
 	fields := ex.answerFields()
 	framing, length := w.answer.Framing, w.answer.ContentLength
 	ex.status, ex.phrase = w.answer.Status, w.answer.Reason
-	if err := ex.down.head(ex.status, fields, framing, length); err != nil {
+	if err := ex.answer(ex.status, fields, framing, length); err != nil {
 		t.clientLeft()
 		return
 	}

@@ -85,19 +85,27 @@ func clientReason(ex *exchange, err error) tenancy.Reason {
 type clientTime struct {
 	watch *watch
 	mu    sync.Mutex
-	users int
 }
 
-func (c *clientTime) begin(d time.Duration) {
+// begin says that something is sent, end that it has left.
+func (c *clientTime) begin(d time.Duration) { c.wait(aWrite, d) }
+func (c *clientTime) end()                  { c.done(aWrite) }
+
+// beginRead says that a piece of the request's body is waited for, endRead that
+// it has come.
+func (c *clientTime) beginRead(d time.Duration) { c.wait(aRead, d) }
+func (c *clientTime) endRead()                  { c.done(aRead) }
+
+func (c *clientTime) wait(what int32, d time.Duration) {
 	c.mu.Lock()
-	c.users++
+	c.watch.pace.waits.Add(what)
 	c.watch.arm(d)
 	c.mu.Unlock()
 }
 
-func (c *clientTime) end() {
+func (c *clientTime) done(what int32) {
 	c.mu.Lock()
-	if c.users--; c.users == 0 {
+	if c.watch.pace.waits.Add(-what) == 0 {
 		c.watch.disarm()
 	}
 	c.mu.Unlock()
@@ -218,9 +226,9 @@ func (b *http1Body) fill() error {
 // read reads from the client within the idle time. The end of the stream in the
 // middle of a body is an abort.
 func (b *http1Body) read(p []byte) (int, error) {
-	b.client.time.begin(b.ex.idle)
+	b.client.time.beginRead(b.ex.idle)
 	n, err := b.client.stream.Read(p)
-	b.client.time.end()
+	b.client.time.endRead()
 	if n > 0 {
 		return n, nil
 	}

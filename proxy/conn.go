@@ -53,7 +53,9 @@ type conn struct {
 func (c *conn) Read(p []byte) (int, error) {
 	c.signed()
 	if len(c.early) == 0 {
-		return c.Conn.Read(p)
+		n, err := c.Conn.Read(p)
+		c.watch.pace.read.Add(int64(n))
+		return n, err
 	}
 	n := copy(p, c.early)
 	if c.early = c.early[n:]; len(c.early) == 0 {
@@ -66,6 +68,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // each piece, which is one TLS record at most; HTTP/1.1 times its writes itself.
 func (c *conn) Write(p []byte) (int, error) {
 	c.signed()
+	c.watch.pace.written.Add(int64(len(p)))
 	if c.multiplexed.Load() {
 		c.watch.sending(c.peer.timeouts.Idle)
 		defer c.watch.sent()
@@ -160,6 +163,22 @@ func (c *conn) gone() bool {
 		left = err == nil && n > 0
 	})
 	return left || err != nil
+}
+
+// acked returns how many bytes the client's side has acknowledged, 0 where the
+// kernel does not tell. A write that waits is not seen from here otherwise: the
+// kernel wakes it only when a large part of its buffer is free.
+func (c *conn) acked() int64 {
+	if c.socket == nil {
+		return 0
+	}
+	var acked int64
+	_ = c.socket.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.SOL_TCP, unix.TCP_INFO); err == nil {
+			acked = int64(info.Bytes_acked)
+		}
+	})
+	return acked
 }
 
 // linger ends a connection whose client may still be sending: it is told that

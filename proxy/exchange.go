@@ -125,6 +125,12 @@ func (s *Server) serveExchange(ex *exchange) {
 	ex.work.trip.run(ex)
 }
 
+// answer begins the final answer.
+func (ex *exchange) answer(status int, fields []http1.Field, framing http1.Framing, length int64) error {
+	ex.watch.pace.answer()
+	return ex.down.head(status, fields, framing, length)
+}
+
 // refuseHead answers a request whose head is refused by the protocol.
 func (s *Server) refuseHead(ex *exchange, status int, reason tenancy.Reason) {
 	ex.begin()
@@ -135,6 +141,7 @@ func (s *Server) refuseHead(ex *exchange, status int, reason tenancy.Reason) {
 func (ex *exchange) begin() {
 	ex.started = time.Now()
 	ex.idle, ex.limits = ex.peer.timeouts.Idle, ex.peer.limits
+	ex.watch.pace.begin(&ex.limits.MinRate)
 	ex.mintRef()
 }
 

@@ -75,6 +75,8 @@ func newHTTP2Servers(s *Server) *http2Servers {
 // that hands it connections would cost a goroutine for each and tell the handler
 // nothing of :scheme.
 func (h *http2Servers) serve(c *conn, t *tls.Conn) {
+	c.watch.pace.begin(&c.peer.limits.MinRate)
+	c.watch.pace.answer()
 	c.multiplexed.Store(true)
 	server := h.on(http2Terms{c.peer.timeouts.KeepAlive, headRead(c.peer.limits)})
 	server.TLSNextProto[nextProtoHTTP2](server, t, &streams{server: h.server, conn: c})

@@ -77,7 +77,7 @@ func (s *Server) refuse(ex *exchange, status int, reason tenancy.Reason) {
 		ex.addField("Retry-After", retryAfter)
 	}
 	ex.addStanding(false)
-	if err := ex.down.head(status, w.fields, http1.ContentLength, int64(p.length())); err != nil {
+	if err := ex.answer(status, w.fields, http1.ContentLength, int64(p.length())); err != nil {
 		ex.down.abort()
 		return
 	}

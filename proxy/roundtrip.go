@@ -59,6 +59,7 @@ const (
 func (t *trip) run(ex *exchange) {
 	t.ex, t.times = ex, ex.verdict.Route.Timeouts()
 	ex.idle, ex.limits = t.times.Idle, ex.verdict.Route.Limits()
+	ex.watch.pace.hold(&ex.limits.MinRate)
 	t.in = ex.work.in[:]
 	t.why = tenancy.BackendConnect
 	defer t.drop()

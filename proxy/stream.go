@@ -24,6 +24,7 @@ type stream struct {
 func (s *Server) serveStream(c *conn, w http.ResponseWriter, r *http.Request) {
 	st := &stream{adapted: adapted{conn: c, w: w, r: r, control: http.NewResponseController(w)}}
 	st.watch.clock, st.watch.conn, st.watch.target = s.clock, c, st
+	st.watch.pace.slack = frameBytesMax
 	st.progress.watch, st.time = &st.watch, &st.progress
 	s.lifetime.open.add()
 	s.registry.add(&st.watch)
@@ -86,6 +87,7 @@ func (st *stream) sever() {
 // next reads a piece of the request's body.
 func (st *stream) next(buf []byte) (int, error) {
 	n, err := st.read(buf)
+	st.watch.pace.read.Add(int64(n))
 	switch {
 	case n > 0:
 		return n, nil // an error comes again
@@ -140,6 +142,20 @@ func (st *stream) head(status int, fields []http1.Field, framing http1.Framing, 
 	defer st.time.end()
 	st.sendHead(status)
 	return st.r.Context().Err()
+}
+
+// write passes on a piece of the answer frame by frame: the client has its time
+// for each, and one that is slow is seen in between.
+func (st *stream) write(p []byte) error {
+	for len(p) > 0 {
+		frame := p[:min(len(p), frameBytesMax)]
+		p = p[len(frame):]
+		st.watch.pace.written.Add(int64(len(frame)))
+		if err := st.adapted.write(frame); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (st *stream) canTrailers() bool { return true }

@@ -40,6 +40,9 @@ func (s *Server) sweep() {
 
 // sweep acts on what has happened to the watch by now.
 func (w *watch) sweep(now int64) {
+	if w.pace.waits.Load() != 0 {
+		w.measure()
+	}
 	if at := w.clientAt.Load(); due(at, now) {
 		w.expireClient(at)
 	}

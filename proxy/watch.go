@@ -73,6 +73,9 @@ type watch struct {
 	isCut      atomic.Bool // the whole of it
 	requestCut atomic.Bool // only the request in progress
 
+	// pace is the client's on the body at hand.
+	pace pace
+
 	mu      sync.Mutex
 	target  watched  // nil once closed
 	backend net.Conn // the backend connection in use
@@ -93,9 +96,15 @@ func (w *watch) touch(d time.Duration) { setTime(&w.backendAt, w.clock.after(d))
 
 // sending gives the client d from now to take what all streams of a connection
 // have to wait behind; sent ends that.
-func (w *watch) sending(d time.Duration) { w.sendAt.Store(w.clock.after(d)) }
+func (w *watch) sending(d time.Duration) {
+	w.sendAt.Store(w.clock.after(d))
+	w.pace.waits.Add(aWrite)
+}
 
-func (w *watch) sent() { w.sendAt.Store(0) }
+func (w *watch) sent() {
+	w.pace.waits.Add(-aWrite)
+	w.sendAt.Store(0)
+}
 
 // setTime stores a coarse time unless the former one has lapsed.
 func setTime(at *atomic.Int64, t int64) {
