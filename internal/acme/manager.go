@@ -54,7 +54,8 @@ type Manager struct {
 	challenges *challenges
 	shelf      bundles
 	budget     *budget
-	look       lookFunc
+	preflight  *preflight
+	look       lookFunc // of preflight
 
 	wake    chan struct{} // holds one token while the keeper has something to do
 	unsaved chan struct{} // the same for the saver
@@ -84,6 +85,7 @@ func New(o Options) *Manager {
 		challenges: e.challenges,
 		shelf:      e.bundles,
 		budget:     newBudget(o.Store, o.Log),
+		preflight:  newPreflight(e),
 		wake:       make(chan struct{}, 1),
 		unsaved:    make(chan struct{}, 1),
 		printed:    make(chan struct{}, 1),
@@ -92,6 +94,7 @@ func New(o Options) *Manager {
 		stale:      make(map[string]bool),
 	}
 	m.work.at = make(map[string]int)
+	m.look = m.preflight.look
 	return m
 }
 

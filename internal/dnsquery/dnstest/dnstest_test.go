@@ -56,6 +56,8 @@ func TestAnswers(t *testing.T) {
 		{"acme.example", "CAA", 0, []string{`acme.example. 0 issue "letsencrypt.org"`}},
 		{"acme.example", "TXT", 0, []string{"acme.example. onetwo"}},
 		{"acme.example", "NS", 0, []string{"acme.example. ns.acme.example."}},
+		{"example", "CAA", 0, nil},
+		{".", "NS", 0, nil},
 		{"none.acme.example", "A", dns.RcodeNameError, nil},
 		{"elsewhere.test", "A", dns.RcodeRefused, nil},
 	}

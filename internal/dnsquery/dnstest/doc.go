@@ -8,8 +8,8 @@
 //	resolver := dnsquery.New([]string{s.Addr()}, dnsquery.Options{})
 //
 // It answers for the zones it was given, follows aliases from one of them into
-// another as a recursive resolver would, knows wildcards, and refuses names of
-// other zones. Whoever holds a key that AllowUpdates named may change a zone
+// another as a recursive resolver would, knows wildcards, says that names above
+// them have no records, and refuses names of other zones. Whoever holds a key that AllowUpdates named may change a zone
 // (RFC 2136 with TSIG, RFC 8945). A fault makes it misbehave for a name and
 // all names below it.
 package dnstest

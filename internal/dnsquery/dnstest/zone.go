@@ -114,6 +114,16 @@ func (s *Server) zoneOf(name string) *zone {
 	return s.zones["."]
 }
 
+// above reports whether a zone lies below name: it exists, and has no records.
+func (s *Server) above(name string) bool {
+	for zone := range s.zones {
+		if dns.IsSubDomain(name, zone) {
+			return true
+		}
+	}
+	return false
+}
+
 func (z *zone) add(rr dns.RR) {
 	name := canonical(rr.Header().Name)
 	if !slices.ContainsFunc(z.records[name], func(old dns.RR) bool { return dns.IsDuplicate(old, rr) }) {
@@ -166,6 +176,10 @@ func (s *Server) answer(m *dns.Msg) *dns.Msg {
 	var z *zone
 	for hop := range aliasesFollowed {
 		next := s.zoneOf(name)
+		if next == nil && s.above(name) {
+			out.Ns = []dns.RR{parse(". 60 IN SOA a.root. hostmaster.root. 1 3600 600 86400 60")}
+			return out
+		}
 		if next == nil {
 			if hop == 0 {
 				out.Rcode, out.Authoritative = dns.RcodeRefused, false
