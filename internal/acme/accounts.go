@@ -28,7 +28,7 @@ type AccountStatus struct {
 // authorities are tried. It asks nobody.
 func (e *engine) accounts(ctx context.Context) ([]AccountStatus, error) {
 	var out []AccountStatus
-	for _, ca := range e.settings.Load().authorities {
+	for _, ca := range e.authorities() {
 		status := AccountStatus{CA: ca.Name, Directory: ca.Directory, Email: ca.email}
 		if ca.eab != nil {
 			status.Binding = ca.eab.keyID

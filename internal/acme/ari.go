@@ -120,7 +120,7 @@ func noWindow(r *http.Request) *http.Response {
 // issuer returns the client of the authority that issued a certificate, if the
 // settings still have it.
 func (e *engine) issuer(b *bundle) (*client, error) {
-	for _, a := range e.settings.Load().authorities {
+	for _, a := range e.authorities() {
 		if a.ID == b.CAID {
 			return e.client(a), nil
 		}

@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gatehouse/internal/conf"
 	"gatehouse/internal/dns01"
+	"gatehouse/internal/dnsquery"
 	"gatehouse/internal/dnsquery/dnstest"
 	"gatehouse/internal/store"
 )
@@ -112,5 +114,40 @@ func TestDNS01Refused(t *testing.T) {
 	}
 	if n := proxy.Orders(); n != 0 {
 		t.Errorf("%d orders were spent", n)
+	}
+}
+
+// TestPropagation: a record is there once every server of the zone that answers
+// shows it; resolvers are believed only where none answers.
+func TestPropagation(t *testing.T) {
+	const name, text = "_acme-challenge.late.example", "the-answer"
+	serve := func(values ...string) *dnsquery.Resolver {
+		s := dnstest.Start(t)
+		s.Zone("late.example")
+		for _, v := range values {
+			s.Add(name + ". TXT " + v)
+		}
+		return dnsquery.New([]string{s.Addr()}, dnsquery.Options{Timeout: time.Second})
+	}
+	dead := dnsquery.New([]string{"127.0.0.1:1"}, dnsquery.Options{Timeout: 100 * time.Millisecond})
+	has, lacks, other := serve(text), serve(), serve("another", text)
+	for what, c := range map[string]struct {
+		servers []*dnsquery.Resolver
+		ask     *dnsquery.Resolver
+		want    bool
+	}{
+		"all have it":               {[]*dnsquery.Resolver{has, other}, lacks, true},
+		"one lacks it":              {[]*dnsquery.Resolver{has, lacks}, has, false},
+		"one is dead":               {[]*dnsquery.Resolver{dead, has}, lacks, true},
+		"all are dead":              {[]*dnsquery.Resolver{dead}, has, true},
+		"none known":                {nil, has, true},
+		"nobody has it":             {nil, lacks, false},
+		"nobody is there":           {[]*dnsquery.Resolver{dead}, dead, false},
+		"the resolver knows better": {[]*dnsquery.Resolver{lacks}, has, false},
+	} {
+		d := &dnsSolver{dns: c.ask, name: name, zone: "late.example", servers: c.servers}
+		if missing := d.missing(t.Context(), text); (missing == "") != c.want {
+			t.Errorf("%s: %q, want it seen %t", what, missing, c.want)
+		}
 	}
 }

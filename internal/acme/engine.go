@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/certmagic"
-	"github.com/mholt/acmez/v3"
 	"go.uber.org/zap"
 
 	"gatehouse/internal/store"
@@ -23,6 +22,9 @@ import (
 // obtainTimeMax bounds one attempt, from the order to the stored certificate.
 // Slow DNS alone may take minutes; an attempt that is cut off is resumed.
 const obtainTimeMax = 15 * time.Minute
+
+// errUnused says that the configuration does not use ACME.
+var errUnused = &problem{Doing: "use ACME", Cause: causeRequest, Detail: "the configuration does not name an authority", Kept: true}
 
 // engine gets one certificate at a time, any number of them concurrently. It
 // starts no goroutine.
@@ -54,8 +56,17 @@ func newEngine(s store.Store, log *slog.Logger, now func() time.Time) *engine {
 	}
 }
 
-// configure replaces the settings. Attempts in progress end with the former.
+// configure replaces the settings; nil: ACME is not used. Attempts in progress
+// end with the former.
 func (e *engine) configure(s *Settings) { e.settings.Store(s) }
+
+// authorities are those of the settings; none where ACME is not used.
+func (e *engine) authorities() []*authority {
+	if s := e.settings.Load(); s != nil {
+		return s.authorities
+	}
+	return nil
+}
 
 // close lets go of idle connections.
 func (e *engine) close() {
@@ -85,6 +96,10 @@ func (e *engine) client(a *authority) *client {
 // obtain gets one certificate and stores it. It resumes the order that a killed
 // process, or a failed attempt, left. Errors are *problem.
 func (e *engine) obtain(ctx context.Context, req request) (*bundle, error) {
+	settings := e.settings.Load()
+	if settings == nil {
+		return nil, errUnused
+	}
 	if err := e.hosts.lock(ctx, req.Name); err != nil {
 		return nil, localProblem("wait for another attempt", err)
 	}
@@ -96,7 +111,7 @@ func (e *engine) obtain(ctx context.Context, req request) (*bundle, error) {
 	if err != nil {
 		return nil, localProblem("look for a certificate", err)
 	}
-	order, err := e.takeUp(ctx, req, held)
+	order, err := e.takeUp(ctx, req, settings.mustStaple, held)
 	if err != nil {
 		return nil, localProblem("take up the order", err)
 	}
@@ -104,13 +119,8 @@ func (e *engine) obtain(ctx context.Context, req request) (*bundle, error) {
 		e.forget(ctx, order)
 		return held, nil
 	}
-	return e.run(ctx, req, held, order)
-}
-
-// run lets certmagic obtain or renew the certificate.
-func (e *engine) run(ctx context.Context, req request, held *bundle, order *pendingOrder) (*bundle, error) {
 	w := &issuance{
-		engine: e, req: req, order: order,
+		engine: e, settings: settings, req: req, order: order,
 		resource: &resource{
 			bundles: e.bundles, locks: &e.magic, present: held,
 			result: &bundle{
@@ -119,18 +129,7 @@ func (e *engine) run(ctx context.Context, req request, held *bundle, order *pend
 			},
 		},
 	}
-	magic := w.config()
-	var err error
-	if held == nil {
-		err = magic.ObtainCertSync(ctx, req.Name)
-	} else {
-		err = magic.RenewCertSync(ctx, req.Name, true)
-	}
-	if err != nil {
-		return nil, w.explain(err)
-	}
-	e.forget(ctx, order)
-	return w.resource.present, nil
+	return w.run(ctx)
 }
 
 // issuance is one attempt. It is certmagic's storage, key source and issuer in
@@ -138,10 +137,27 @@ func (e *engine) run(ctx context.Context, req request, held *bundle, order *pend
 // itself, its key and its certificate are ours to keep.
 type issuance struct {
 	*resource
-	engine *engine
-	req    request
-	order  *pendingOrder
-	failed error // of the order; certmagic wraps and repeats it
+	engine   *engine
+	settings *Settings // those that the attempt began with
+	req      request
+	order    *pendingOrder
+	failed   error // of the order; certmagic wraps and repeats it
+}
+
+// run lets certmagic obtain or renew the certificate.
+func (w *issuance) run(ctx context.Context) (*bundle, error) {
+	magic := w.config()
+	var err error
+	if w.present == nil {
+		err = magic.ObtainCertSync(ctx, w.req.Name)
+	} else {
+		err = magic.RenewCertSync(ctx, w.req.Name, true)
+	}
+	if err != nil {
+		return nil, w.explain(err)
+	}
+	w.engine.forget(ctx, w.order)
+	return w.present, nil
 }
 
 // config is a certmagic configuration for this attempt alone. Its cache is
@@ -184,7 +200,10 @@ func (w *issuance) IssuerKey() string { return w.req.CA.ID }
 
 // Issue implements certmagic.Issuer by the order.
 func (w *issuance) Issue(ctx context.Context, csr *x509.CertificateRequest) (*certmagic.IssuedCertificate, error) {
-	o := &ordering{engine: w.engine, client: w.engine.client(w.req.CA), req: w.req, order: w.order, held: w.present}
+	o := &ordering{
+		engine: w.engine, settings: w.settings, client: w.engine.client(w.req.CA),
+		req: w.req, order: w.order, held: w.present,
+	}
 	issued, err := o.run(ctx, csr)
 	if err != nil {
 		w.failed = err
@@ -213,27 +232,3 @@ func (w *issuance) explain(err error) error {
 	}
 	return localProblem("get a certificate", err)
 }
-
-// dnsSolver answers dns-01 through the provider that covers the name, or the
-// name that its owner delegated the challenge to. It waits until the record is
-// seen.
-func (e *engine) dnsSolver(ctx context.Context, h Host) (acmez.Solver, error) {
-	s := e.settings.Load()
-	target, err := s.providers.Target(ctx, s.dns, h.Tenant, h.Name)
-	if err != nil {
-		return nil, err
-	}
-	return &certmagic.DNS01Solver{DNSManager: certmagic.DNSManager{
-		DNSProvider: target.Provider, Resolvers: s.dns.Servers(), OverrideDomain: target.Name,
-		TTL: recordTTL, PropagationTimeout: propagationTimeMax, Logger: e.zap,
-	}}, nil
-}
-
-const (
-	// recordTTL is short: a record is of use for minutes.
-	recordTTL = time.Minute
-
-	// propagationTimeMax bounds the wait until a record is seen. Secondaries are
-	// told within seconds, or ask by themselves within minutes.
-	propagationTimeMax = 3 * time.Minute
-)

@@ -227,8 +227,8 @@ func FuzzDecodeChain(f *testing.F) {
 	})
 }
 
-// TestClock: a clock that is a day off is told, and costs no certificate.
-func TestClock(t *testing.T) {
+// TestClockOfAuthority: a clock that is a day off is told, and costs no certificate.
+func TestClockOfAuthority(t *testing.T) {
 	w := theWorld(t)
 	for name, off := range map[string]time.Duration{"behind": -24 * time.Hour, "ahead": 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {

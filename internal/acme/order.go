@@ -22,12 +22,13 @@ const (
 
 // ordering brings one order from wherever it stands to its certificate.
 type ordering struct {
-	engine  *engine
-	client  *client
-	req     request
-	order   *pendingOrder
-	held    *bundle // the certificate that is replaced; may be nil
-	account acmeclient.Account
+	engine   *engine
+	settings *Settings
+	client   *client
+	req      request
+	order    *pendingOrder
+	held     *bundle // the certificate that is replaced; may be nil
+	account  acmeclient.Account
 }
 
 // issued is what an order leads to.

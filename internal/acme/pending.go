@@ -87,9 +87,9 @@ func (p *pendingOrder) ledTo(held *bundle) bool {
 // takeUp returns the order of a request: the one in the store if it still
 // serves, else a new one, stored with a new key. One that led to the certificate
 // that is held is returned too, if that is not the one to be replaced.
-func (e *engine) takeUp(ctx context.Context, req request, held *bundle) (*pendingOrder, error) {
+func (e *engine) takeUp(ctx context.Context, req request, mustStaple bool, held *bundle) (*pendingOrder, error) {
 	key := orderKey(req.CA, req.Name)
-	want := pendingOrder{Name: req.Name, Tenant: req.Tenant, Profile: req.CA.profile(req.Host), MustStaple: e.settings.Load().mustStaple}
+	want := pendingOrder{Name: req.Name, Tenant: req.Tenant, Profile: req.CA.profile(req.Host), MustStaple: mustStaple}
 	old, err := e.pendingAt(ctx, key)
 	if err != nil {
 		return nil, err

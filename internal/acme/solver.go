@@ -20,7 +20,7 @@ func (o *ordering) solver(ctx context.Context, kind string) (acmez.Solver, error
 	case acmeclient.ChallengeTypeTLSALPN01:
 		return &listenerSolver{present: o.presentALPN}, nil
 	case acmeclient.ChallengeTypeDNS01:
-		return o.engine.dnsSolver(ctx, o.req.Host)
+		return o.settings.dnsSolver(ctx, o.req.Host)
 	}
 	return nil, fmt.Errorf("%q is not a challenge that is answered here", kind)
 }
@@ -28,7 +28,7 @@ func (o *ordering) solver(ctx context.Context, kind string) (acmez.Solver, error
 // able refuses a name that nothing here can prove control of, before an order
 // is spent on it.
 func (o *ordering) able(ctx context.Context) error {
-	kinds := o.engine.settings.Load().kinds(o.req.Host)
+	kinds := o.settings.kinds(o.req.Host)
 	if len(kinds) == 0 {
 		what := "no challenge is permitted that could be answered here"
 		if isWildcard(o.req.Name) {
@@ -39,7 +39,7 @@ func (o *ordering) able(ctx context.Context) error {
 	if len(kinds) > 1 || kinds[0] != acmeclient.ChallengeTypeDNS01 {
 		return nil
 	}
-	_, err := o.engine.dnsSolver(ctx, o.req.Host)
+	_, err := o.settings.dnsSolver(ctx, o.req.Host)
 	if err == nil {
 		return nil
 	}
