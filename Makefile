@@ -1,6 +1,7 @@
 # One command each; the same in CI (.ci/run).
 #
 #   make run      the gateway on high ports in front of two sample tenants; Ctrl-C ends it
+#   make demo-acme    the gateway obtaining certificates from an authority on this machine; Ctrl-C ends it
 #   make build    bin/gatehouse, static
 #   make check    vet, staticcheck, gofumpt, tidy go.mod, shellcheck, house laws
 #   make test     installs what is missing, race tests with end-to-end, image, unit, ten seconds per fuzz target
@@ -13,10 +14,14 @@ FUZZTIME ?= 60s
 TOOLS    := bin/tools
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
-.PHONY: run build check test fuzz bench cover clean
+.PHONY: run demo-acme build check test fuzz bench cover clean
 
 run: build
 	./bin/gatehouse demo
+
+demo-acme: build
+	./test/install acme
+	go run ./test/acmelab
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/gatehouse ./cmd/gatehouse
