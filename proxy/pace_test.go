@@ -46,8 +46,9 @@ func readOn(t *testing.T, c *conn, rate *tenancy.MinRate) (n int, took time.Dura
 	}
 }
 
-// drip writes pieces, one each pause, and then nothing more.
+// drip writes pieces, one each pause but never at a tick, and then nothing more.
 func drip(client net.Conn, piece, times int, pause time.Duration) {
+	time.Sleep(tick / 5)
 	for range times {
 		if _, err := client.Write(make([]byte, piece)); err != nil {
 			return

@@ -29,6 +29,15 @@ func (w *slowWorld) narrow(protocols ...string) *tls.Conn {
 	return c
 }
 
+// passUntil lets time go by until f is true.
+func (w *slowWorld) passUntil(what string, f func() bool) {
+	w.t.Helper()
+	eventually(w.t, what, func() bool {
+		w.pass(time.Second)
+		return f()
+	})
+}
+
 // answerMuch answers with so many bytes.
 func (w *slowWorld) answerMuch(n int) {
 	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
@@ -61,7 +70,7 @@ func TestSlowReader(t *testing.T) {
 		if yes, _ := w.waiting(aWrite); !yes {
 			t.Fatal("the client is cut after five seconds")
 		}
-		w.pass(70 * time.Second)
+		w.passUntil("the answer is cut", func() bool { return w.server.Stats().Tenants["acme"].InFlight == 0 })
 		_ = c.SetReadDeadline(time.Now().Add(patience))
 		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 		if err != nil {
@@ -226,6 +235,5 @@ func TestSlowConnection(t *testing.T) {
 		w.server.registry.each(func(x *watch) { blocked = blocked || x.carries() && x.sendAt.Load() > 0 })
 		return blocked && moved == w.awaits(aWrite, 0)
 	})
-	w.pass(75 * time.Second)
-	eventually(t, "the connection is closed", func() bool { return w.server.Stats().Tenants["acme"].Connections == 0 })
+	w.passUntil("the connection is closed", func() bool { return w.server.Stats().Tenants["acme"].Connections == 0 })
 }
