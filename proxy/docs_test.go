@@ -218,3 +218,51 @@ func casesByName(t *testing.T) map[string]*corpusCase {
 	}
 	return cases
 }
+
+// TestHTTPPageNames: what the page's list of behaviours names exists.
+func TestHTTPPageNames(t *testing.T) {
+	page, err := os.ReadFile(httpPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, ok := strings.Cut(string(page), "\n## What test-suites of other proxies look at\n")
+	if !ok {
+		t.Fatal("the list is gone")
+	}
+	tests := testNames(t)
+	for _, name := range quotedNames.FindAllStringSubmatch(list, -1) {
+		kind, rest, slash := strings.Cut(name[1], "/")
+		class, _, _ := strings.Cut(rest, "/")
+		file := filepath.Join("testdata", "corpus", kind, class+".txtar")
+		if kind == "exchange" {
+			file = filepath.Join("testdata", "exchange", rest+".txtar")
+		}
+		if _, err := os.Stat(file); slash && err != nil || !slash && !tests[name[1]] {
+			t.Errorf("%s names %s, which does not exist", httpPage, name[1])
+		}
+	}
+}
+
+var testFuncs = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+
+// testNames returns the tests and fuzz targets of the rooms that HTTP passes.
+func testNames(t *testing.T) map[string]bool {
+	t.Helper()
+	names := make(map[string]bool)
+	for _, room := range []string{".", "../internal/http1", "../internal/pool", "../tlsconfig", "../test/e2e"} {
+		files, err := filepath.Glob(filepath.Join(room, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range testFuncs.FindAllStringSubmatch(string(source), -1) {
+				names[name[1]] = true
+			}
+		}
+	}
+	return names
+}
