@@ -1,13 +1,13 @@
 # One command each; the same in CI (.ci/run).
 #
-#   make run      the gateway on high ports in front of two sample tenants; Ctrl-C ends it
+#   make run          the gateway on high ports in front of two sample tenants; Ctrl-C ends it
 #   make demo-acme    the gateway obtaining certificates from an authority on this machine; Ctrl-C ends it
-#   make build    bin/gatehouse, static
-#   make check    vet, staticcheck, gofumpt, tidy go.mod, shellcheck, house laws
-#   make test     installs what is missing, race tests with end-to-end, image, unit, ten seconds per fuzz target
-#   make fuzz     every fuzz target for FUZZTIME
-#   make bench    Go benchmarks, then CPU per proxied request beside nginx
-#   make cover    coverage by package
+#   make build        bin/gatehouse, static
+#   make check        vet, staticcheck, gofumpt, tidy go.mod, shellcheck, house laws
+#   make test         installs what is missing, race tests with end-to-end, image, unit, ten seconds per fuzz target
+#   make fuzz         every fuzz target for FUZZTIME
+#   make bench        Go benchmarks, then CPU per proxied request beside nginx
+#   make cover        coverage by package
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 60s
