@@ -71,7 +71,7 @@ func valueOf(t *testing.T, node *yaml.Node) any {
 }
 
 // TestSchemaAcceptsExamples: the example tree, the demonstration's table and the
-// files that README shows are good by the schema.
+// files that pages show are good by the schema.
 func TestSchemaAcceptsExamples(t *testing.T) {
 	dir := t.TempDir()
 	_, err := demo.WriteTable(dir, demo.Places{HTTP: 8080, HTTPS: 8443, Acme: "127.0.0.1:1", Globex: "127.0.0.1:2"})
@@ -86,20 +86,22 @@ func TestSchemaAcceptsExamples(t *testing.T) {
 			files[name] = string(text)
 		}
 	}
-	readme, err := os.ReadFile("../../README.md")
-	must(t, err)
-	for _, block := range strings.Split(string(readme), "```yaml\n# ")[1:] {
-		text, _, _ := strings.Cut(block, "\n```")
-		name, _, _ := strings.Cut(text, "\n")
-		files["README/"+name] = "# " + text
+	for _, page := range []string{"README.md", "docs/certificates.md"} {
+		markdown, err := os.ReadFile("../../" + page)
+		must(t, err)
+		for _, block := range strings.Split(string(markdown), "```yaml\n# ")[1:] {
+			text, _, _ := strings.Cut(block, "\n```")
+			name, _, _ := strings.Cut(text, "\n")
+			files[page+"/"+name] = "# " + text
+		}
 	}
-	if len(files) < 9 {
+	if len(files) < 12 {
 		t.Errorf("only %d examples: %q", len(files), slices.Sorted(maps.Keys(files)))
 	}
 	main, tenant := schemaOf(t, false), schemaOf(t, true)
 	for name, text := range files {
 		schema := tenant
-		if filepath.Base(name) == "gatehouse.yaml" {
+		if strings.Contains(text, "\nversion: ") {
 			schema = main
 		}
 		if err := judge(t, schema, text); err != nil {
