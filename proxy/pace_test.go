@@ -201,3 +201,50 @@ func TestPaceOfTurns(t *testing.T) {
 		t.Errorf("a fast client is %v behind, want %v", p.behind, -rate.Ahead)
 	}
 }
+
+// TestPaceKeepsIdle: the idle time is that between two bytes, however many one
+// read or write is about.
+func TestPaceKeepsIdle(t *testing.T) {
+	bubble(t, func(_ *Server, c *conn, _ net.Conn) {
+		rate := &tenancy.MinRate{After: 10 * time.Second, Ahead: 3 * time.Second}
+		record := paced(c, rate)
+		record.beginRead(rate.Ahead)
+		time.Sleep(tick / 5)
+		for range 30 {
+			c.watch.pace.read.Add(1)
+			time.Sleep(2 * time.Second)
+		}
+		if c.watch.expired() {
+			t.Error("a record that still comes is given up")
+		}
+		began := time.Now()
+		for !c.watch.expired() {
+			time.Sleep(tick)
+		}
+		within(t, "giving it up", time.Since(began), time.Second)
+	})
+}
+
+// TestPaceOfStreams: a stream does not pay for its connection.
+func TestPaceOfStreams(t *testing.T) {
+	bubble(t, func(s *Server, c *conn, _ net.Conn) {
+		stream := &watch{clock: s.clock, conn: c, target: &left{conn: c}}
+		s.registry.add(stream)
+		defer s.registry.remove(stream)
+		stream.pace.begin(usualRate())
+		stream.pace.answer()
+		answer := &clientTime{watch: stream}
+		answer.begin(10 * time.Minute)
+		c.watch.sending(10 * time.Minute)
+		time.Sleep(5 * time.Minute)
+		if stream.expired() {
+			t.Fatal("a stream is given up because the socket takes nothing")
+		}
+		c.watch.sent()
+		began := time.Now()
+		for !stream.expired() {
+			time.Sleep(tick)
+		}
+		within(t, "giving the stream up", time.Since(began), 10*time.Second)
+	})
+}
