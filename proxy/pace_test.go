@@ -12,6 +12,9 @@ import (
 	"gatehouse/tenancy"
 )
 
+// elapse lets the bubble's clock go on.
+func elapse(d time.Duration) { <-time.After(d) }
+
 // usualRate is the built-in one.
 func usualRate() *tenancy.MinRate {
 	return &tenancy.MinRate{PerSecond: 240, After: 10 * time.Second, Ahead: time.Minute}
@@ -48,12 +51,12 @@ func readOn(t *testing.T, c *conn, rate *tenancy.MinRate) (n int, took time.Dura
 
 // drip writes pieces, one each pause but never at a tick, and then nothing more.
 func drip(client net.Conn, piece, times int, pause time.Duration) {
-	time.Sleep(tick / 5)
+	elapse(tick / 5)
 	for range times {
 		if _, err := client.Write(make([]byte, piece)); err != nil {
 			return
 		}
-		time.Sleep(pause)
+		elapse(pause)
 	}
 }
 
@@ -102,9 +105,9 @@ func TestPaceOfReads(t *testing.T) {
 func TestPaceOfWaiting(t *testing.T) {
 	bubble(t, func(_ *Server, c *conn, client net.Conn) {
 		body := paced(c, usualRate())
-		time.Sleep(tick / 5) // from here on, nothing happens at a tick
+		elapse(tick / 5) // from here on, nothing happens at a tick
 		for range 100 {
-			time.Sleep(5 * time.Second) // a backend's
+			elapse(5 * time.Second) // a backend's
 			var writing sync.WaitGroup
 			writing.Go(func() { _, _ = client.Write([]byte("x")) })
 			body.beginRead(time.Minute)
@@ -117,7 +120,7 @@ func TestPaceOfWaiting(t *testing.T) {
 		}
 		c.watch.pace.answer()
 		body.beginRead(5 * time.Minute)
-		time.Sleep(4 * time.Minute) // what is still to come of the request
+		elapse(4 * time.Minute) // what is still to come of the request
 		body.endRead()
 		if c.watch.expired() {
 			t.Error("the client's time has run out")
@@ -148,7 +151,7 @@ func TestPaceOfWrites(t *testing.T) {
 						if _, err := io.ReadFull(client, buffer); err != nil {
 							return
 						}
-						time.Sleep(time.Second)
+						elapse(time.Second)
 					}
 				})
 				answer, began := paced(c, usualRate()), time.Now()
@@ -209,17 +212,17 @@ func TestPaceKeepsIdle(t *testing.T) {
 		rate := &tenancy.MinRate{After: 10 * time.Second, Ahead: 3 * time.Second}
 		record := paced(c, rate)
 		record.beginRead(rate.Ahead)
-		time.Sleep(tick / 5)
+		elapse(tick / 5)
 		for range 30 {
 			c.watch.pace.read.Add(1)
-			time.Sleep(2 * time.Second)
+			elapse(2 * time.Second)
 		}
 		if c.watch.expired() {
 			t.Error("a record that still comes is given up")
 		}
 		began := time.Now()
 		for !c.watch.expired() {
-			time.Sleep(tick)
+			elapse(tick)
 		}
 		within(t, "giving it up", time.Since(began), time.Second)
 	})
@@ -236,14 +239,14 @@ func TestPaceOfStreams(t *testing.T) {
 		answer := &clientTime{watch: stream}
 		answer.begin(10 * time.Minute)
 		c.watch.sending(10 * time.Minute)
-		time.Sleep(5 * time.Minute)
+		elapse(5 * time.Minute)
 		if stream.expired() {
 			t.Fatal("a stream is given up because the socket takes nothing")
 		}
 		c.watch.sent()
 		began := time.Now()
 		for !stream.expired() {
-			time.Sleep(tick)
+			elapse(tick)
 		}
 		within(t, "giving the stream up", time.Since(began), 10*time.Second)
 	})
