@@ -15,6 +15,7 @@ type laws struct {
 	apart   map[string]string // room -> reason
 	never   []ban
 	decodes map[string]string // room that may import the decoder outside spec.go -> reason
+	alone   map[string]string // import path -> the one file that may import it
 	sleeps  map[string]string // file that may sleep -> reason
 }
 
@@ -28,7 +29,7 @@ const decoder = "internal/conf"
 func parseLaws(text []byte) (*laws, error) {
 	l := &laws{
 		floor: map[string]int{}, apart: map[string]string{},
-		decodes: map[string]string{}, sleeps: map[string]string{},
+		decodes: map[string]string{}, alone: map[string]string{}, sleeps: map[string]string{},
 	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
@@ -37,7 +38,7 @@ func parseLaws(text []byte) (*laws, error) {
 			continue
 		}
 		if !l.read(line) {
-			return nil, fmt.Errorf("line %d: %q is not a law; write `floor N: ROOM...`, `apart ROOM: WHY`, `never FROM -> TO: WHY`, `decodes ROOM: WHY` or `sleeps FILE: WHY`", n, line)
+			return nil, fmt.Errorf("line %d: %q is not a law; write `floor N: ROOM...`, `apart ROOM: WHY`, `never FROM -> TO: WHY`, `alone PATH: FILE`, `decodes ROOM: WHY` or `sleeps FILE: WHY`", n, line)
 		}
 	}
 	return l, lines.Err()
@@ -59,6 +60,8 @@ func (l *laws) read(line string) bool {
 		return err == nil
 	case "apart":
 		l.apart[what] = tail
+	case "alone":
+		l.alone[what] = tail
 	case "decodes":
 		l.decodes[what] = tail
 	case "sleeps":
@@ -108,6 +111,9 @@ func imports(t *tree) (out []finding) {
 // judgeImport says what is wrong with an import, or nothing.
 func (t *tree) judgeImport(s *source, target string) string {
 	from := s.dir()
+	if file, ok := t.laws.alone[target]; ok && s.path != file {
+		return fmt.Sprintf("%s is imported by %s alone", target, file)
+	}
 	to, inside := strings.CutPrefix(target, t.module+"/")
 	for _, b := range t.laws.never {
 		room, _, _ := t.laws.room(from)
