@@ -69,6 +69,8 @@ func (t *trip) clientFailed(err error) {
 func clientReason(ex *exchange, err error) tenancy.Reason {
 	var malformed *http1.Error
 	switch {
+	case err == errBodyTooLarge:
+		return tenancy.BodyTooLarge
 	case errors.As(err, &malformed):
 		return tenancy.BadRequest
 	case ex.watch.cut():

@@ -37,6 +37,9 @@ func (c *clock) now() int64 { return c.nanos.Load() }
 // table take it.
 func (c *clock) seconds() int64 { return c.unix.Load() }
 
+// at returns the exact time t on this clock.
+func (c *clock) at(t time.Time) int64 { return int64(t.Sub(c.start)) + 1 }
+
 // after returns the coarse time at which d has passed for certain, although the
 // clock may be a whole tick behind.
 func (c *clock) after(d time.Duration) int64 { return c.now() + int64(d) + int64(tick) }

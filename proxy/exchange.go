@@ -42,6 +42,10 @@ type exchange struct {
 	websocket bool          // a valid request to switch to websocket
 	trailers  bool          // TE: trailers
 
+	// The ceilings that it is below, and what it holds of each.
+	bounds []bound
+	held   [tenancy.CeilingsMax]held
+
 	// What became of it; finish reads these.
 	ref       [refBytes]byte
 	verdict   tenancy.Verdict
@@ -51,6 +55,7 @@ type exchange struct {
 	reason    tenancy.Reason // NoReason unless refused, failed or ended early
 	backend   string         // address of the backend that was tried last, "" for none
 	attempts  int            // connections to backends that were tried
+	queued    time.Duration  // spent on waiting for its turn
 	connected time.Duration  // spent on dialling
 	firstByte time.Duration  // from started to the final head of the backend, 0 when none came
 	bytesIn   atomic.Int64   // bytes of the request's body that were read
@@ -60,7 +65,8 @@ type exchange struct {
 	// limits what else the exchange is held to: the route's once it is known.
 	idle     time.Duration
 	limits   *tenancy.Limits
-	phrase   []byte // the backend's reason phrase, nil for our own answers
+	phrase   []byte        // the backend's reason phrase, nil for our own answers
+	retry    time.Duration // after which a refused client may come again; 0 for the usual
 	panicked bool
 	work     *workspace
 }
@@ -122,7 +128,9 @@ func (s *Server) serveExchange(ex *exchange) {
 		s.refuse(ex, ex.verdict.Status, ex.verdict.Reason)
 		return
 	}
-	ex.work.trip.run(ex)
+	if s.admitClient(ex) && s.admitRequest(ex) {
+		ex.work.trip.run(ex)
+	}
 }
 
 // answer begins the final answer.

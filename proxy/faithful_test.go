@@ -62,7 +62,7 @@ func TestUploadsAreNotHeld(t *testing.T) {
 			stop := make(chan struct{})
 			backend := serveConns(t, func(net.Conn) { <-stop })
 			defer close(stop)
-			g := startGateway(t, tenantWith("", backend), setup{})
+			g := startGateway(t, tenantWith("limits: {body: off}\n", backend), setup{})
 			c := g.dial(t)
 			write(t, c, "POST / HTTP/1.1\r\nHost: a.example\r\n"+framing)
 			taken, piece := 0, make([]byte, 1<<20)

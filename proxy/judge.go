@@ -53,6 +53,7 @@ func (j *judged) verdict(p *peer, t *tenancy.Table, now int64) tenancy.Verdict {
 func (s *Server) finish(ex *exchange) {
 	now := time.Now()
 	ex.watch.end()
+	ex.leave()
 	if ex.run != nil {
 		ex.run.metrics.End()
 	}

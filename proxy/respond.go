@@ -73,8 +73,8 @@ func (s *Server) refuse(ex *exchange, status int, reason tenancy.Reason) {
 	switch status {
 	case http.StatusMethodNotAllowed:
 		ex.addField("Allow", allowedMethods)
-	case http.StatusServiceUnavailable:
-		ex.addField("Retry-After", retryAfter)
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		ex.addField("Retry-After", ex.retryAfter())
 	}
 	ex.addStanding(false)
 	if err := ex.answer(status, w.fields, http1.ContentLength, int64(p.length())); err != nil {
@@ -90,6 +90,14 @@ func (s *Server) refuse(ex *exchange, status int, reason tenancy.Reason) {
 	if err := ex.down.end(nil); err != nil {
 		ex.down.abort()
 	}
+}
+
+// retryAfter is the Retry-After of a 429 or 503.
+func (ex *exchange) retryAfter() string {
+	if ex.retry <= 0 {
+		return retryAfter
+	}
+	return strconv.FormatInt(int64((ex.retry+time.Second-1)/time.Second), 10)
 }
 
 func (ex *exchange) writePage(p *page) error {

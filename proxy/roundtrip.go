@@ -66,7 +66,7 @@ func (t *trip) run(ex *exchange) {
 	if !t.holdBody() {
 		return
 	}
-	began := ex.started
+	began := ex.started.Add(ex.queued)
 	if len(t.held) > 0 {
 		began = time.Now() // the client has taken its time
 	}

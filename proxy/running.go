@@ -19,6 +19,11 @@ type running struct {
 	// distinct holds each pool once.
 	distinct []*pool.Pool
 	keys     []string // of distinct, in the same order
+	// bounds are the ceilings that a route lies below, by Route.Index; nil if the
+	// tenant has none. counted are they by their names.
+	bounds  [][]bound
+	counted map[string]*ceiling
+	levels  []bound // each once, a narrower one before those that are wider
 }
 
 // newRunning builds the running half of a tenant and adopts the pools of the
@@ -38,6 +43,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 		}
 		r.pools[route.Index()] = p
 	}
+	s.bind(r, routes, former)
 	return r
 }
 
@@ -52,8 +58,13 @@ func (r *running) withKey(key string) *pool.Pool {
 	return nil
 }
 
-// closeUnless closes every pool that the successor has not adopted.
+// closeUnless closes every pool and ceiling that the successor has not adopted.
 func (r *running) closeUnless(successor *running) {
+	for name, c := range r.counted {
+		if successor == nil || successor.counted[name] != c {
+			c.clients.Close()
+		}
+	}
 	for i, p := range r.distinct {
 		if successor.withKey(r.keys[i]) != p {
 			p.Close()

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
@@ -33,6 +34,7 @@ type Server struct {
 	greeting     *tls.Config   // picks a policy for each ClientHello
 	signing      chan struct{} // holds one token for each handshake that computes
 	budget       budget
+	room         limit.Room // for the client addresses of all ceilings
 	registry     registry
 	refusals     refusalLog
 	access       *accessLog

@@ -11,6 +11,7 @@ import (
 type snapshot struct {
 	table   *tenancy.Table
 	running map[*tenancy.Tenant]*running
+	limited []*running // those with ceilings
 }
 
 // snapshot returns what is decided by now; nil before the first Apply.
@@ -44,7 +45,11 @@ func (s *Server) newSnapshot(t *tenancy.Table, old *snapshot) *snapshot {
 	tenants := t.Tenants()
 	next := &snapshot{table: t, running: make(map[*tenancy.Tenant]*running, len(tenants))}
 	for _, tenant := range tenants {
-		next.running[tenant] = s.run(tenant, old)
+		r := s.run(tenant, old)
+		next.running[tenant] = r
+		if len(r.levels) > 0 {
+			next.limited = append(next.limited, r)
+		}
 	}
 	return next
 }
@@ -79,7 +84,8 @@ func (s *Server) retire(old, next *snapshot) {
 	}
 }
 
-// sweepPools closes backend connections that were idle for too long.
+// sweepPools closes backend connections that were idle for too long, and forgets
+// clients that have not come for long.
 func (s *Server) sweepPools(now time.Time) {
 	snap := s.snapshot()
 	if snap == nil {
@@ -88,6 +94,11 @@ func (s *Server) sweepPools(now time.Time) {
 	for _, r := range snap.running {
 		for _, p := range r.distinct {
 			p.Sweep(now)
+		}
+	}
+	for _, r := range snap.limited {
+		for _, l := range r.levels {
+			l.counted.clients.Sweep(s.clock.at(now))
 		}
 	}
 }

@@ -35,6 +35,7 @@ func (s *Server) sweep() {
 	s.registry.each(func(w *watch) { w.sweep(now) })
 	s.sweepUntil()
 	s.refusals.sweep(now)
+	s.measureLimits(now)
 	s.access.flush()
 }
 

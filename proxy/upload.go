@@ -95,7 +95,11 @@ func (u *upload) run() {
 		u.ex.watch.touch(unbounded)
 		n, err := u.ex.body.next(room)
 		if n > 0 {
-			u.ex.bytesIn.Add(int64(n))
+			if u.ex.bytesIn.Add(int64(n)) > u.ex.limits.Body {
+				u.clientErr = errBodyTooLarge
+				u.wake()
+				return
+			}
 			piece := room[:n]
 			if chunked {
 				piece = enchunk(buffer, n)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -77,8 +76,8 @@ type watch struct {
 	pace pace
 
 	mu      sync.Mutex
-	target  watched  // nil once closed
-	backend net.Conn // the backend connection in use
+	target  watched   // nil once closed
+	backend awaitable // the backend connection in use, or a place in a queue
 	request judged
 	active  bool // request holds a request in progress
 
@@ -182,9 +181,13 @@ func (w *watch) resume(d time.Duration) bool {
 	return true
 }
 
+// awaitable is what an exchange waits for while its client waits. A deadline in
+// the past ends the wait.
+type awaitable interface{ SetDeadline(time.Time) error }
+
 // attach puts the backend connection under watch, with d from now. One that is
 // attached after the client has gone or the connection was cut is woken at once.
-func (w *watch) attach(backend net.Conn, d time.Duration) {
+func (w *watch) attach(backend awaitable, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.backend = backend

@@ -39,6 +39,8 @@ type builder struct {
 
 	build
 	settings SettingsSpec // of the tenant, merged
+	ceilings []*Ceiling   // the tenant's, none or one
+	written  map[*LimitsSpec]*Ceiling
 	sets     *ipallow.Sets
 	asked    *asked // what the tenant's tls says about certificates
 	overfull bool   // there is more of something than is taken; no more work is spent on the text
@@ -78,6 +80,7 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrowed n
 	b.pairs.byPlace = make(map[string]*tlsconfig.Certificate)
 	b.accesses = make(map[*AccessSpec]*ipallow.Access)
 	b.pools = make(map[conf.Pos]interchangeable)
+	b.written = make(map[*LimitsSpec]*Ceiling)
 	b.rules = make(map[*HeadersSpec]*HeaderRules)
 	b.report.Add(v.report)
 	t := b.compile()
@@ -98,6 +101,7 @@ func (b *builder) compile() *Tenant {
 	}
 	b.settings = b.w.settings(spec.Group.V)
 	b.lay(&spec.SettingsSpec, &b.settings)
+	b.ceilings = b.settings.Limits.ceiling("tenant " + quote(b.v.id)).below(nil)
 	b.sets = b.v.compileSets(b.w.sets, b.report)
 	t := &Tenant{id: b.v.id, file: b.v.file}
 	t.levels = b.tenantLevels()

@@ -116,6 +116,7 @@ func (h *Host) route(q *Request, tr *Trace) Verdict {
 			return l.refusal(h)
 		}
 	}
+	tr.limits(r)
 	return Verdict{Action: Forward, Tenant: h.tenant, Host: h, Route: r}
 }
 

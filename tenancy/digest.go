@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/http1"
+	"gatehouse/internal/limit"
 )
 
 // digestTenant is equal for two compilations of a tenant that mean the same to
@@ -85,6 +86,7 @@ func (d digester) site(s *site) {
 		d.levels(r.levels)
 		d.timeouts(r.timeouts)
 		d.limits(r.limits)
+		d.ceilings(r.ceilings)
 		d.numbers(r.buffer)
 		d.headers(r.headers)
 	}
@@ -98,7 +100,18 @@ func (d digester) limits(l *Limits) {
 	for _, m := range []http1.Limits{l.Request, l.Answer} {
 		d.numbers(int64(m.HeadBytes), int64(m.Fields), int64(m.TargetBytes), int64(m.ChunkExtensionBytes), int64(m.TrailerBytes))
 	}
-	d.numbers(int64(l.Interim), l.MinRate.PerSecond, int64(l.MinRate.After), int64(l.MinRate.Ahead))
+	d.numbers(int64(l.Interim), l.Body, l.MinRate.PerSecond, int64(l.MinRate.After), int64(l.MinRate.Ahead))
+}
+
+func (d digester) ceilings(ceilings []*Ceiling) {
+	d.numbers(int64(len(ceilings)))
+	for _, c := range ceilings {
+		d.text(c.Name)
+		for _, q := range []limit.Quota{c.Requests, c.Client.Requests} {
+			d.numbers(int64(q.Every), q.Burst)
+		}
+		d.numbers(int64(c.InFlight.Most), int64(c.InFlight.Queue), int64(c.InFlight.Wait), int64(c.WebSockets), int64(c.Client.InFlight))
+	}
 }
 
 func (d digester) headers(h *HeaderRules) {

@@ -53,8 +53,9 @@ type site struct {
 	profile  tlsconfig.Profile
 	timeouts Timeouts
 	limits   *Limits
-	hsts     string   // for hosts that are not served from the internal CA
-	hstsPos  conf.Pos // where a tenant says so; zero where none does
+	ceilings []*Ceiling // of host and tenant
+	hsts     string     // for hosts that are not served from the internal CA
+	hstsPos  conf.Pos   // where a tenant says so; zero where none does
 }
 
 // Name returns the normalised name; of a wildcard "*.name".

@@ -13,6 +13,7 @@ type Limits struct {
 	Request http1.Limits // of requests
 	Answer  http1.Limits // of backends' answers
 	Interim int          // 1xx answers to one request
+	Body    int64        // bytes of a request's body
 	MinRate MinRate
 }
 
@@ -92,6 +93,13 @@ type boundedLimit struct {
 }
 
 func (s *LimitsSpec) bounded() []boundedLimit {
+	limits := s.messages()
+	limits = append(limits, s.ceilings()...)
+	return append(limits, s.Client.bounded()...)
+}
+
+// messages are the limits of one message.
+func (s *LimitsSpec) messages() []boundedLimit {
 	size := func(n int64) string { return conf.Size(n).String() }
 	rate := func(n int64) string { return conf.ByteRate(n).String() }
 	count := func(n int64) string { return strconv.FormatInt(n, 10) }
@@ -144,6 +152,7 @@ func (s *ExchangeSpec) limits() *Limits {
 		Request: request,
 		Answer:  answer,
 		Interim: spec.Interim.Or(interimBuiltin),
+		Body:    spec.body(),
 		MinRate: MinRate{
 			PerSecond: int64(spec.MinRate.Or(minRateBuiltin)),
 			After:     time.Duration(spec.MinRateAfter.Or(conf.Duration(minRateAfterBuiltin))),

@@ -109,7 +109,7 @@ func TestMergingLimits(t *testing.T) {
 	want := tenancy.Limits{
 		Request: http1.Limits{HeadBytes: 8 << 10, Fields: 40, TargetBytes: 16 << 10, ChunkExtensionBytes: 4 << 10, TrailerBytes: 8 << 10},
 		Answer:  http1.Limits{HeadBytes: 64 << 10, Fields: 40, TargetBytes: 16 << 10, ChunkExtensionBytes: 4 << 10, TrailerBytes: 8 << 10},
-		Interim: 2,
+		Interim: 2, Body: 64 << 20,
 		MinRate: tenancy.MinRate{After: 10 * time.Second, Ahead: 10 * time.Second},
 	}
 	diff(t, "the table's limits", &want, table.Limits())
@@ -137,7 +137,7 @@ func TestMergingLimits(t *testing.T) {
 func TestBuiltinLimits(t *testing.T) {
 	table, _ := newTree(t, txtar.Parse([]byte("-- gatehouse.yaml --\nversion: 1\n"))).compile(nil)
 	want := &tenancy.Limits{
-		Request: http1.DefaultLimits(), Answer: http1.DefaultLimits(), Interim: 16,
+		Request: http1.DefaultLimits(), Answer: http1.DefaultLimits(), Interim: 16, Body: 64 << 20,
 		MinRate: tenancy.MinRate{PerSecond: 240, After: 10 * time.Second, Ahead: time.Minute},
 	}
 	diff(t, "the built-in limits", want, table.Limits())

@@ -19,6 +19,9 @@ const (
 	Misdirected               // an authority of another tenant or TLS policy than the SNI's
 	AmbiguousPath             // a path that backends may read in different ways
 	NoRoute                   // a path that no route of the host owns
+	RateLimited               // one request more than a tenant, route or client may send just then
+	TooManyInFlight           // one more in progress than there may be
+	BodyTooLarge              // a body longer than limits.body
 	TooSlow                   // a client that did not send in time
 	BackendConnect            // no backend could be reached
 	BackendTLS                // no backend could be verified
@@ -48,6 +51,9 @@ var reasons = [reasonsEnd]struct {
 	Misdirected:        {"misdirected", statusMisdirected, true},
 	AmbiguousPath:      {"ambiguous_path", statusBadRequest, true},
 	NoRoute:            {"no_route", statusNotFound, true},
+	RateLimited:        {"rate_limited", statusTooManyRequests, false},
+	TooManyInFlight:    {"too_many_in_flight", statusUnavailable, false},
+	BodyTooLarge:       {"body_too_large", statusTooLarge, false},
 	TooSlow:            {"too_slow", statusRequestTimeout, false},
 	BackendConnect:     {"backend_connect", statusBadGateway, false},
 	BackendTLS:         {"backend_tls", statusBadGateway, false},
@@ -60,8 +66,7 @@ var reasons = [reasonsEnd]struct {
 
 // laterReasons are known words that nothing in this version gives.
 var laterReasons = []string{
-	"client_cert", "maintenance", "rate_limited", "auth_required", "too_many_in_flight",
-	"body_too_large", "no_healthy_backend", "suspended",
+	"client_cert", "maintenance", "auth_required", "no_healthy_backend", "suspended",
 }
 
 // AllReasons returns the reasons of this version in the order of the gates.

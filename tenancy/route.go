@@ -21,6 +21,8 @@ type Route struct {
 	poolKey  string
 	timeouts Timeouts
 	limits   *Limits
+	bodyPos  conf.Pos // where limits.body is written; zero where it is not
+	ceilings []*Ceiling
 	buffer   int64
 	headers  *HeaderRules
 	pass     []string // lower case, sorted
@@ -68,6 +70,10 @@ func (r *Route) Timeouts() Timeouts { return r.timeouts }
 // Limits returns what exchanges on this route are held to. It holds on to
 // nothing else of the table.
 func (r *Route) Limits() *Limits { return r.limits }
+
+// Ceilings returns what requests on this route count for, the narrowest level
+// first; none where nothing is limited. The caller must not write to it.
+func (r *Route) Ceilings() []*Ceiling { return r.ceilings }
 
 // RequestBuffer returns the Content-Length in bytes up to which a body is read
 // before a backend is taken.

@@ -32,6 +32,7 @@ type routeDraft struct {
 	exchange ExchangeSpec
 	backends conf.OneOrMany[pool.BackendSpec]
 	own      []level // of this route alone
+	ceilings []*Ceiling
 }
 
 // compileSite compiles what hosts that are written alike have in common.
@@ -44,6 +45,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		profile:  settings.TLS.ProfileOr(b.w.in.TLS.Profile),
 		timeouts: settings.Timeouts.compile(),
 		limits:   settings.limitsLike(b.w.limits),
+		ceilings: b.narrower("host "+quote(spec.Host.V), spec.Limits, b.ceilings),
 	}
 	b.compileHSTS(s, settings.TLS.HSTS)
 	if len(t.routes) > allRoutesMost {
@@ -90,14 +92,14 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 	if backends.Set() {
 		byMatch[""] = &routeDraft{prefix: "/", pos: backends.Pos, exchange: settings.ExchangeSpec, backends: backends}
 	}
-	for _, routes := range []conf.Map[RouteSpec]{b.v.spec.Routes, host.Routes} {
+	for i, routes := range []conf.Map[RouteSpec]{b.v.spec.Routes, host.Routes} {
 		if len(routes) > routesMost {
 			b.tooManyRoutes(routes[routesMost].Pos, len(routes), host)
 			return nil
 		}
 		level := make(map[string]conf.Pos, len(routes))
-		for i := range routes {
-			e := &routes[i]
+		for k := range routes {
+			e := &routes[k]
 			match, ok := b.readPrefix(e.Key, e.Pos, settings.pathRules())
 			if !ok {
 				continue
@@ -114,6 +116,7 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 			}
 			d.match, d.folded, d.prefix, d.pos = match, foldedMatch(match), e.Key, e.Pos
 			b.mergeRoute(d, &e.V)
+			d.ceilings = b.narrower(routeName(e.Key, host, i == 1), e.V.Limits, d.ceilings)
 		}
 	}
 	drafts := make([]*routeDraft, 0, len(byMatch))
@@ -250,6 +253,8 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		fold:     len(d.own) > 0,
 		timeouts: d.exchange.Timeouts.compile(),
 		limits:   d.exchange.limitsLike(s.limits),
+		bodyPos:  d.exchange.bodyPos(),
+		ceilings: slices.Concat(d.ceilings, s.ceilings),
 		buffer:   d.exchange.requestBuffer(),
 		headers:  b.compileHeaders(d.exchange.Headers),
 		pass:     d.exchange.passHeaders(),

@@ -76,23 +76,37 @@ type ExchangeSpec struct {
 	Timeouts      *TimeoutsSpec      `conf:"timeouts" doc:"how long things may take"`
 	Headers       *HeadersSpec       `conf:"headers" doc:"fields to set and to remove"`
 	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
-	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, and how fast bodies must move"`
+	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
 	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
 	Later         conf.Later         `conf:"health,compression,balance,retries"`
 }
 
-// LimitsSpec bounds what messages may take.
+// LimitsSpec bounds what messages may take, and how much of them there may be.
 type LimitsSpec struct {
-	Head            conf.At[conf.Size]     `conf:"head" default:"64KiB" doc:"the head of a request, from its first byte to the empty line, 4KiB to 1MiB; room for the cookies and Kerberos tickets of business applications. A longer one is 431. Not on routes" example:"128KiB"`
-	Fields          conf.At[int]           `conf:"fields" default:"128" doc:"field lines of a head or of trailers, of requests and answers, 32 to 1024; a browser sends about 20, a chain of proxies 20 more. A request with more is 431, an answer 502. Not on routes" example:"200"`
-	Target          conf.At[conf.Size]     `conf:"target" default:"16KiB" doc:"path and query of a request as they come, 1KiB to 64KiB; twice what RFC 9112 recommends, for sign-on tokens in queries. A longer one is 414. Not on routes" example:"32KiB"`
-	ChunkExtensions conf.At[conf.Size]     `conf:"chunk_extensions" default:"4KiB" doc:"all chunk extensions of one body, of requests and answers, at most 64KiB; nobody uses them. A request with more is 400, an answer is cut. Not on routes" example:"0B"`
-	Trailers        conf.At[conf.Size]     `conf:"trailers" default:"8KiB" doc:"the fields behind a body, of requests and answers, 256B to 64KiB; a checksum, a signature, a gRPC status with its details. A request with more is 431, an answer is cut. Not on routes" example:"16KiB"`
-	AnswerHead      conf.At[conf.Size]     `conf:"answer_head" default:"64KiB" doc:"the head of a backend's answer, and of each 1xx before it, 4KiB to 1MiB. A longer one is 502" example:"16KiB"`
-	Interim         conf.At[int]           `conf:"interim" default:"16" doc:"1xx answers to one request, 1 to 256; Early Hints come once or twice, progress reports every few seconds. More are 502" example:"100"`
-	MinRate         conf.At[conf.ByteRate] `conf:"min_rate" default:"240B/s" doc:"what a client must keep up, at most 64KiB/s, for the body of a request until the answer begins, and for the answer, over the time for which it is waited for; a modem of 2,400 baud can. A request that comes more slowly is 408, an answer that is taken more slowly is cut. off holds nobody to a rate" example:"1KiB/s"`
-	MinRateAfter    conf.At[conf.Duration] `conf:"min_rate_after" default:"10s" doc:"how long a client may fall behind min_rate, 2s to 10m, and as long again as it was ahead, up to idle" example:"30s"`
-	Later           conf.Later             `conf:"body,requests,in_flight"`
+	Body            conf.At[conf.OrOff[conf.Size]]  `conf:"body" default:"64MiB" doc:"the body of a request, however it comes. One that says that it is longer is 413 before a backend is taken, one that turns out to be so is cut there. off takes any" example:"1GiB"`
+	Requests        conf.At[conf.OrOff[conf.Rate]]  `conf:"requests" default:"off" doc:"how often requests may come, 1/h to 1000000/s, of all clients together; more are 429. Those of host and route hold beside the tenant's" example:"500/s"`
+	Burst           conf.At[int]                    `conf:"burst" default:"the number of requests" doc:"how many of requests may come at once, 1 to 1000000, after they were few" example:"1000"`
+	InFlight        conf.At[conf.OrOff[conf.Count]] `conf:"in_flight" default:"off" doc:"requests in progress at a time, 1 to 1000000; more wait in the queue, or are 503. Those of host and route hold beside the tenant's" example:"200"`
+	Queue           conf.At[int]                    `conf:"queue" default:"in_flight, 100 at most" doc:"how many may wait until others of in_flight are done, first come, first served; at most 10000. More are 503" example:"0"`
+	QueueWait       conf.At[conf.Duration]          `conf:"queue_wait" default:"1s" doc:"how long each may wait, 10ms to 1m; then it is 503" example:"250ms"`
+	WebSockets      conf.At[conf.OrOff[conf.Count]] `conf:"websockets" default:"they count for in_flight" doc:"open WebSockets, 1 to 1000000, apart from in_flight; more are 503" example:"5000"`
+	Client          *ClientLimitsSpec               `conf:"client" doc:"the same for each client address, an IPv6 address counting by its /64; judged before anything that costs more"`
+	Head            conf.At[conf.Size]              `conf:"head" default:"64KiB" doc:"the head of a request, from its first byte to the empty line, 4KiB to 1MiB; room for the cookies and Kerberos tickets of business applications. A longer one is 431. Not on routes" example:"128KiB"`
+	Fields          conf.At[int]                    `conf:"fields" default:"128" doc:"field lines of a head or of trailers, of requests and answers, 32 to 1024; a browser sends about 20, a chain of proxies 20 more. A request with more is 431, an answer 502. Not on routes" example:"200"`
+	Target          conf.At[conf.Size]              `conf:"target" default:"16KiB" doc:"path and query of a request as they come, 1KiB to 64KiB; twice what RFC 9112 recommends, for sign-on tokens in queries. A longer one is 414. Not on routes" example:"32KiB"`
+	ChunkExtensions conf.At[conf.Size]              `conf:"chunk_extensions" default:"4KiB" doc:"all chunk extensions of one body, of requests and answers, at most 64KiB; nobody uses them. A request with more is 400, an answer is cut. Not on routes" example:"0B"`
+	Trailers        conf.At[conf.Size]              `conf:"trailers" default:"8KiB" doc:"the fields behind a body, of requests and answers, 256B to 64KiB; a checksum, a signature, a gRPC status with its details. A request with more is 431, an answer is cut. Not on routes" example:"16KiB"`
+	AnswerHead      conf.At[conf.Size]              `conf:"answer_head" default:"64KiB" doc:"the head of a backend's answer, and of each 1xx before it, 4KiB to 1MiB. A longer one is 502" example:"16KiB"`
+	Interim         conf.At[int]                    `conf:"interim" default:"16" doc:"1xx answers to one request, 1 to 256; Early Hints come once or twice, progress reports every few seconds. More are 502" example:"100"`
+	MinRate         conf.At[conf.ByteRate]          `conf:"min_rate" default:"240B/s" doc:"what a client must keep up, at most 64KiB/s, for the body of a request until the answer begins, and for the answer, over the time for which it is waited for; a modem of 2,400 baud can. A request that comes more slowly is 408, an answer that is taken more slowly is cut. off holds nobody to a rate" example:"1KiB/s"`
+	MinRateAfter    conf.At[conf.Duration]          `conf:"min_rate_after" default:"10s" doc:"how long a client may fall behind min_rate, 2s to 10m, and as long again as it was ahead, up to idle" example:"30s"`
+}
+
+// ClientLimitsSpec bounds how much of it one client address may have.
+type ClientLimitsSpec struct {
+	Requests conf.At[conf.OrOff[conf.Rate]]  `conf:"requests" default:"off" doc:"how often one client may send requests; more are 429" example:"20/s"`
+	Burst    conf.At[int]                    `conf:"burst" default:"the number of requests" doc:"how many of them may come at once, 1 to 1000000" example:"40"`
+	InFlight conf.At[conf.OrOff[conf.Count]] `conf:"in_flight" default:"off" doc:"requests of one client in progress at a time, open WebSockets included, 1 to 1000000; more are 503" example:"20"`
 }
 
 // TimeoutsSpec bounds how long things may take.

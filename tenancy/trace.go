@@ -34,6 +34,7 @@ const (
 	gateAuthority   = "authority"
 	gatePath        = "path"
 	gateRoute       = "route"
+	gateLimits      = "limits"
 	gateRedirect    = "redirect"
 )
 
@@ -162,6 +163,22 @@ func (t *Trace) route(h *Host, r *Route) {
 		t.refuse(gateRoute, h.pos, fmt.Sprintf("no route of %q owns the path", h.name))
 	default:
 		t.pass(gateRoute, r.pos, fmt.Sprintf("route %q to %s", r.prefix, r.backendNames()))
+	}
+}
+
+// limits tells what is written that the request will have to keep to. Whether it
+// does, depends on who else asks.
+func (t *Trace) limits(r *Route) {
+	if t == nil {
+		return
+	}
+	for _, c := range r.ceilings {
+		for _, row := range c.Rows() {
+			t.pass(gateLimits, row.Pos, c.Name+": "+row.String())
+		}
+	}
+	if !r.bodyPos.IsZero() {
+		t.pass(gateLimits, r.bodyPos, bodyText(r.limits.Body))
 	}
 }
 

@@ -52,7 +52,9 @@ const (
 	statusNotFound         = 404
 	statusMethodNotAllowed = 405
 	statusRequestTimeout   = 408
+	statusTooLarge         = 413
 	statusMisdirected      = 421
+	statusTooManyRequests  = 429
 	// statusClientGone is what logs show for a client that left before its
 	// answer; nobody receives it. nginx made the number known.
 	statusClientGone     = 499

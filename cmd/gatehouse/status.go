@@ -66,6 +66,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if err := tenants.Flush(); err != nil {
 		return err
 	}
+	printLimits(w, s.Tenants)
 	fmt.Fprintln(w)
 	printSummary(w, s.Certificates)
 	printQuarantine(w, s.Quarantined)

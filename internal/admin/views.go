@@ -35,6 +35,18 @@ type TenantStatus struct {
 	Backends    []string `json:"backends"`
 	Connections int      `json:"connections"`
 	InFlight    int      `json:"in_flight"`
+	// Limits are those that are written of how many requests there may be.
+	Limits []LimitStatus `json:"limits,omitempty"`
+}
+
+// LimitStatus is one limit of a tenant, or of a host or route of it, and how
+// near it is.
+type LimitStatus struct {
+	Level string  `json:"level"` // `tenant "acme"`, `route "/reports/"`
+	Limit string  `json:"limit"` // the key below limits
+	Is    string  `json:"is"`
+	Used  float64 `json:"used"` // from 0 to 1
+	Now   string  `json:"now,omitempty"`
 }
 
 // Quarantine is a tenant whose file is refused.

@@ -83,6 +83,9 @@ func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
 			s.Hosts = append(s.Hosts, h.Name())
 		}
 		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
+		for _, l := range stats.Limits[t.ID()] {
+			s.Limits = append(s.Limits, admin.LimitStatus{Level: l.Level, Limit: l.Limit, Is: l.Text, Used: l.Used, Now: l.Now})
+		}
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b admin.TenantStatus) int { return cmp.Compare(a.ID, b.ID) })

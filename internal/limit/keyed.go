@@ -66,9 +66,10 @@ type Keyed struct {
 }
 
 type keyedShard struct {
-	mu    sync.Mutex
-	slots []slot // a power of two of them, in sets of setSlots
-	_     [32]byte
+	mu     sync.Mutex
+	slots  []slot // a power of two of them, in sets of setSlots
+	closed bool
+	_      [24]byte
 }
 
 // slot is the bucket of one address; see Quota.take.
@@ -146,7 +147,7 @@ func (s *keyedShard) grow(k *Keyed, now int64) {
 	switch {
 	case n == 0:
 		s.slots = make([]slot, shardSlotsLeast)
-	case n >= shardSlotsMost || !k.room.take(n):
+	case s.closed || n >= shardSlotsMost || !k.room.take(n):
 	case s.used(now) < n/4:
 		k.room.give(n)
 	default:
@@ -198,8 +199,8 @@ func (s *keyedShard) sweep(k *Keyed, now int64) {
 	s.resize(k, n/2, now)
 }
 
-// Close forgets all clients and gives the room back. The table may be used
-// afterwards.
+// Close forgets all clients and gives the room back for good: who still uses the
+// table is served, in what it began with.
 func (k *Keyed) Close() {
 	for i := range k.shards {
 		s := &k.shards[i]
@@ -207,7 +208,7 @@ func (k *Keyed) Close() {
 		if n := len(s.slots); n > shardSlotsLeast {
 			k.room.give(n - shardSlotsLeast)
 		}
-		s.slots = nil
+		s.slots, s.closed = nil, true
 		s.mu.Unlock()
 	}
 }

@@ -92,6 +92,7 @@ func (e emitter) tenant(t *Tenant) {
 	e.moved(tenantConnectFailures, t.connectFailures.Load(), t.id)
 	e.moved(tenantRetries, t.retries.Load(), t.id)
 	e.moved(tenantRevoked, t.revoked.Load(), t.id)
+	e.limits(t)
 	e.durations(t)
 }
 

@@ -57,7 +57,15 @@ func TestTenantSeries(t *testing.T) {
 	a.Retry()
 	a.Revoked()
 	a.Connection(+1)
+	a.LimitUsed(LimitRequests, 0.25)
+	a.LimitUsed(LimitInFlight, 1)
+	a.LimitUsed(LimitWebSockets, 1)
+	a.LimitUsed(LimitWebSockets, -1)
+	a.Queued(3)
 	wantLines(t, s,
+		`gatehouse_limit_used_ratio{limit="requests",tenant="acme"} 0.25`,
+		`gatehouse_limit_used_ratio{limit="in_flight",tenant="acme"} 1`,
+		`gatehouse_requests_queued{tenant="acme"} 3`,
 		`gatehouse_requests_total{class="1xx",tenant="acme"} 1`,
 		`gatehouse_requests_total{class="2xx",tenant="acme"} 2`,
 		`gatehouse_requests_total{class="4xx",tenant="acme"} 1`,

@@ -11,7 +11,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // The metrics, all of them. Labels: tenant is an id of the table, listener an
 // address of the main file, reason a word of the refusal table, class the first
 // digit of a status ("2xx"), result a word of ReloadResults or of what orders
-// end in, ca an authority of the main file, state a word of what hosts are in.
+// end in, limit a word of LimitNames, ca an authority of the main file, state a word of what hosts are in.
 var (
 	tenantRequests = desc("requests_total",
 		"Requests answered, by the class of the status.", "tenant", "class")
@@ -35,6 +35,11 @@ var (
 		"Requests sent again, to a fresh connection or to the next backend.", "tenant")
 	tenantRevoked = desc("revoked_total",
 		"Connections and requests cut because a change of the table no longer admits them.", "tenant")
+
+	tenantLimitUsed = desc("limit_used_ratio",
+		"How much of a limit of the tenant is used, from 0 to 1: of its own, a host's or a route's, whichever is nearest.", "tenant", "limit")
+	tenantQueued = desc("requests_queued",
+		"Requests that wait for their turn because as many are in progress as may be.", "tenant")
 
 	listenerAccepted = desc("accepted_connections_total",
 		"TCP connections accepted.", "listener")

@@ -25,6 +25,7 @@ type Tenant struct {
 	connectFailures atomic.Uint64
 	retries         atomic.Uint64
 	revoked         atomic.Uint64
+	limits          limitUse
 }
 
 // Begin counts a request that has begun. Every Begin needs one End.

@@ -1,0 +1,96 @@
+package proxy
+
+import (
+	"fmt"
+	"time"
+
+	"gatehouse/internal/metrics"
+)
+
+// LimitUse is one limit, and how near it is.
+type LimitUse struct {
+	Level string  // of which level it is, like `tenant "acme"`
+	Limit string  // its key below limits
+	Text  string  // what it says
+	Used  float64 // how much of it is used, from 0 to 1
+	Now   string  // the same in words
+}
+
+// uses lists the limits of a tenant. The clients of a limit for each client are
+// counted; how near each of them is takes too long to tell.
+func (r *running) uses(now int64) (list []LimitUse) {
+	for _, b := range r.levels {
+		for _, row := range b.rules.Rows() {
+			used, words := b.use(row.Limit, now)
+			list = append(list, LimitUse{Level: b.rules.Name, Limit: row.Limit, Text: row.Text, Used: used, Now: words})
+		}
+	}
+	return list
+}
+
+func (b *bound) use(key string, now int64) (used float64, words string) {
+	switch key {
+	case "requests":
+		used = b.counted.requests.Used(now, b.rules.Requests)
+		return used, fmt.Sprintf("%.0f%% of what may come at once", 100*used)
+	case "in_flight":
+		inside, waiting := b.counted.inFlight.Load()
+		return float64(inside) / float64(b.rules.InFlight.Most), fmt.Sprintf("%d, and %d wait", inside, waiting)
+	case "websockets":
+		inside, _ := b.counted.sockets.Load()
+		return float64(inside) / float64(b.rules.WebSockets), fmt.Sprintf("%d", inside)
+	case "client.requests":
+		return 0, fmt.Sprintf("%d clients", b.counted.clients.Len(now))
+	}
+	return 0, ""
+}
+
+// measureLimits tells the metrics how near the limits are.
+func (s *Server) measureLimits(now int64) {
+	snap := s.snapshot()
+	if snap == nil {
+		return
+	}
+	for _, r := range snap.limited {
+		r.measure(now)
+	}
+}
+
+func (r *running) measure(now int64) {
+	near := [len(metrics.LimitNames)]float64{-1, -1, -1}
+	queued := 0
+	for i := range r.levels {
+		b := &r.levels[i]
+		if b.rules.Requests.Burst > 0 {
+			near[metrics.LimitRequests] = max(near[metrics.LimitRequests], b.counted.requests.Used(now, b.rules.Requests))
+		}
+		if most := b.rules.InFlight.Most; most > 0 {
+			inside, waiting := b.counted.inFlight.Load()
+			near[metrics.LimitInFlight] = max(near[metrics.LimitInFlight], float64(inside)/float64(most))
+			queued += waiting
+		}
+		if most := b.rules.WebSockets; most > 0 {
+			inside, _ := b.counted.sockets.Load()
+			near[metrics.LimitWebSockets] = max(near[metrics.LimitWebSockets], float64(inside)/float64(most))
+		}
+	}
+	for l, share := range near {
+		r.metrics.LimitUsed(metrics.Limit(l), share)
+	}
+	r.metrics.Queued(queued)
+}
+
+// limitUses lists the limits of each tenant that has any.
+func (s *Server) limitUses() map[string][]LimitUse {
+	snap, now := s.snapshot(), s.clock.at(time.Now())
+	uses := make(map[string][]LimitUse)
+	if snap == nil {
+		return uses
+	}
+	for tenant, r := range snap.running {
+		if len(r.levels) > 0 {
+			uses[tenant.ID()] = r.uses(now)
+		}
+	}
+	return uses
+}
