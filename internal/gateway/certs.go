@@ -28,6 +28,7 @@ type presenter struct {
 	leaves []*tlsconfig.Certificate
 	byPair map[*tls.Certificate]*tlsconfig.Certificate // leaves by what they were made of
 	acme   tenantPairs
+	kept   keptPairs
 }
 
 // tenantPairs are certificates by the tenant that alone may use them; "" has
@@ -85,6 +86,7 @@ func (p *presenter) setFiles(l *loaded) {
 	if p.coming != nil {
 		changed = append(changed, p.coming.differing(p.files)...)
 	}
+	changed = append(changed, p.kept.keep(p.files.dropped(pairs), p.acme, l)...)
 	p.files, p.coming = pairs, nil
 	if len(changed) > 0 {
 		p.present(changed)
@@ -106,7 +108,8 @@ func (p *presenter) setACME(changed map[string][]*tlsconfig.Certificate) {
 			p.acme[tenant] = own
 		}
 	}
-	p.present(slices.Collect(maps.Keys(changed)))
+	touched := slices.Collect(maps.Keys(changed))
+	p.present(append(touched, p.kept.release(changed)...))
 }
 
 // setLeaves takes over all leaves of the internal CA.
@@ -136,7 +139,7 @@ func (p *presenter) setLeaves(leaves []*tls.Certificate) {
 func (p *presenter) present(tenants []string) {
 	changed := make(map[string][]*tlsconfig.Certificate, len(tenants))
 	for _, tenant := range tenants {
-		own := slices.Concat(p.files[tenant], p.coming[tenant], p.acme[tenant])
+		own := slices.Concat(p.files[tenant], p.coming[tenant], p.acme[tenant], p.kept.pairs[tenant])
 		if tenant == "" {
 			own = append(own, p.leaves...)
 		}

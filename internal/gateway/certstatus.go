@@ -36,6 +36,9 @@ func (p *presenter) status(now time.Time) []admin.CertificateStatus {
 	for tenant, pairs := range p.files {
 		add(tenant, pairs, soon)
 	}
+	for tenant, pairs := range p.kept.pairs {
+		add(tenant, pairs, soon)
+	}
 	add("", p.leaves, 0) // they live for a week and renew by themselves
 	sortCertificates(list)
 	return list

@@ -208,7 +208,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 // furnish makes what a table is put into. What it starts later is counted in
 // parts.
 func (g *gateway) furnish(parts *sync.WaitGroup) {
-	g.presenter = &presenter{log: g.log, publish: func(x *tlsconfig.Index) { g.server.SetCertificates(x) }}
+	g.presenter = &presenter{log: g.log, kept: keptPairs{log: g.log}, publish: func(x *tlsconfig.Index) { g.server.SetCertificates(x) }}
 	g.acme = g.newACME()
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
