@@ -29,7 +29,7 @@ type order struct {
 func (m *Manager) startOrder(ctx context.Context, e *entry, cost purchase, now time.Time) {
 	o := &order{
 		entry: e, host: e.Host, at: e.place.at, cost: cost, because: e.place.because, tries: e.fails(),
-		look:     m.looks() && e.check.stale(now),
+		look:     m.settings.preflight.enabled && e.check.stale(now),
 		replaces: e.held != nil && e.held.caID == cost.account,
 		settings: m.settings, began: now,
 	}
@@ -46,16 +46,17 @@ func (m *Manager) order(ctx context.Context, o *order) {
 		f := m.lookAt(ctx, o.host, o.at.ca, o.settings)
 		if f.state != "" && !f.unsure || ctx.Err() != nil {
 			m.budget.release(o.cost)
-			m.orderEnded(ctx, o, func(now time.Time) {
+			m.orderEnded(o, func(now time.Time) {
 				o.entry.looked(f, o.settings, now)
-				m.tellState(o.entry, now)
+				m.tellState(o.entry)
+				m.saved.touch(o.entry)
 			})
 			return
 		}
 	}
 	if err := m.budget.commit(ctx, o.cost, m.o.Now().UnixNano()); err != nil {
 		m.budget.release(o.cost)
-		m.orderEnded(ctx, o, func(now time.Time) {
+		m.orderEnded(o, func(now time.Time) {
 			if ctx.Err() == nil {
 				m.diskFailed(err, now)
 			}
@@ -69,7 +70,7 @@ func (m *Manager) order(ctx context.Context, o *order) {
 			err = &problem{Doing: "use the certificate", CA: o.at.ca.Name, Detail: clean(err.Error()), Cause: causeAuthority, err: err}
 		}
 	}
-	m.orderEnded(ctx, o, func(now time.Time) {
+	m.orderEnded(o, func(now time.Time) {
 		if err != nil {
 			m.orderFailed(ctx, o, asProblem(err), now)
 			return
@@ -92,23 +93,19 @@ func (m *Manager) obtain(ctx context.Context, o *order) (*bundle, error) {
 	return m.engine.obtain(ctx, req)
 }
 
-// orderEnded counts an order off and lets note write down what came of it,
-// unless the host is another one by now.
-func (m *Manager) orderEnded(ctx context.Context, o *order, note func(now time.Time)) {
+// orderEnded counts an order off and lets note write down what came of it.
+func (m *Manager) orderEnded(o *order, note func(now time.Time)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.o.Now()
 	e := o.entry
-	e.stop()
-	e.stop, e.issuing = nil, false
 	m.work.orders--
 	m.work.at[o.cost.account]--
 	note(now)
-	m.saved.touch(e)
+	e.stop() // after note, which looks whether somebody else did
+	e.stop, e.issuing = nil, false
 	signal(m.unsaved)
-	if m.hosts[e.Name] == e && ctx.Err() == nil {
-		m.consider(e, now)
-	}
+	m.consider(e, now)
 	m.tidy(e)
 	m.poke()
 }
@@ -119,7 +116,7 @@ func (m *Manager) orderDone(ctx context.Context, o *order, next *held, now time.
 	m.budget.succeeded(o.cost)
 	if was := m.outages.succeeded(o.at.ca, o.host); was != nil && was.counts() {
 		m.o.Log.InfoContext(ctx, "an authority works again", "ca", o.at.ca.Name, "since", was.since)
-		m.rescan = true
+		m.recovered()
 	}
 	m.work.took = average(m.work.took, now.Sub(o.began))
 	result := resultIssued
@@ -129,12 +126,28 @@ func (m *Manager) orderDone(ctx context.Context, o *order, next *held, now time.
 	m.o.Metrics.Ordered(o.at.ca.Name, result)
 	m.o.Log.InfoContext(ctx, "certificate obtained", "host", e.Name, "tenant", e.Tenant, "ca", next.ca,
 		"not_after", next.notAfter, "took", now.Sub(o.began).Round(time.Millisecond), "because", next.because)
+	m.saved.touchLazily(e)
+	if e.trouble != nil || e.asked || e.revoked || !e.served {
+		m.saved.touch(e)
+	}
 	e.paid, e.trouble, e.since, e.turn = payment{}, nil, time.Time{}, 0
 	e.asked, e.revoked, e.served = false, false, true
 	if e.check != nil {
-		e.check = &check{at: now}
+		e.check = &check{again: again{set: now}}
 	}
 	m.replace(e, next)
+}
+
+// recovered lets those be tried again who failed because an authority did not
+// work.
+func (m *Manager) recovered() {
+	now := m.o.Now()
+	for _, e := range m.hosts {
+		if e.trouble != nil && e.trouble.cause == causeAuthority {
+			e.trouble.again = again{now, now}
+		}
+	}
+	m.rescan = true
 }
 
 // replace makes a certificate the one that is served for a host.
@@ -147,7 +160,8 @@ func (m *Manager) replace(e *entry, next *held) {
 // orderFailed writes down why there is no certificate, and when to try again.
 func (m *Manager) orderFailed(ctx context.Context, o *order, p *problem, now time.Time) {
 	e := o.entry
-	if p.Cause == causeStopped && ctx.Err() != nil {
+	m.saved.touch(e)
+	if ctx.Err() != nil {
 		if p.Kept {
 			e.paid = payment{o.at.ca.ID, now}
 		}
@@ -159,22 +173,32 @@ func (m *Manager) orderFailed(ctx context.Context, o *order, p *problem, now tim
 	case causeLimit:
 		m.budget.obey(o.cost, p, now)
 	}
-	if p.Cause != causeHost {
+	switch {
+	case p.unplaced():
+		m.budget.release(o.cost)
+	case p.Cause != causeHost:
 		m.budget.succeeded(o.cost) // a failed validation is an owner's alone
 	}
-	if m.outages.failed(o.at.ca, o.host, p, now) {
+	if m.outages.failed(o.at.ca, o.host, p, span{o.began, now}) {
 		m.o.Log.ErrorContext(ctx, "an authority does not work; nothing is ordered there for a while", "ca", o.at.ca.Name, "cause", p)
 		m.requeue()
 	}
 	e.failed(p, o.at, now)
+	if until, _ := m.outages.down(o.at.ca, o.host, now); p.Cause == causeAuthority && until.After(now) {
+		// It is not the host's fault: it waits as all others do.
+		e.trouble.again = again{until, now}
+	}
 	m.o.Metrics.Ordered(o.at.ca.Name, resultOf(p.Cause))
 	m.o.Log.WarnContext(ctx, "certificate not obtained", "host", e.Name, "tenant", e.Tenant, "ca", o.at.ca.Name,
-		"cause", p, "next", e.trouble.next, "tries", e.trouble.fails)
+		"cause", p, "next", e.trouble.again.next, "tries", e.trouble.fails)
 }
 
 // requeue lets the next scan place all hosts anew.
 func (m *Manager) requeue() {
-	m.queue.clear()
+	for _, e := range m.hosts {
+		e.place, e.turn = place{}, 0
+	}
+	m.queue = queue{}
 	m.rescan = true
 }
 

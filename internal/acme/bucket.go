@@ -14,19 +14,19 @@ type rate struct {
 type bucket struct {
 	Full int64 `json:"f,omitempty"` // Unix time, ns; in the past: it is full
 	Shut int64 `json:"s,omitempty"` // no token before this, ns
-	Told int64 `json:"t,omitempty"` // when the authority said so, ns
+	Set  int64 `json:"t,omitempty"` // when one of them changed, ns
 }
 
 // interval is the time in which a bucket of this rate gains one token.
 func interval(r rate) int64 { return int64(r.per) / max(r.count, 1) }
 
-// heal mends what a clock that jumped back left behind: no bucket is emptier
-// than empty, and no authority's wait is longer than it was when it was told.
-func (b *bucket) heal(r rate, now int64) {
-	b.Full = min(b.Full, now+int64(r.per))
-	if b.Told > now {
-		b.Shut -= b.Told - now
-		b.Told = now
+// heal mends what a clock that went back left behind: the waits are those that
+// were meant, not those and a year.
+func (b *bucket) heal(now int64) {
+	if back := b.Set - now; back > 0 {
+		b.Full -= back
+		b.Shut -= back
+		b.Set = now
 	}
 }
 
@@ -40,7 +40,10 @@ func (b bucket) next(r rate, now int64) int64 {
 }
 
 // take takes a token at an instant at which next says there is one.
-func (b *bucket) take(r rate, at int64) { b.Full = max(b.Full, at) + interval(r) }
+func (b *bucket) take(r rate, at int64) {
+	b.Full = max(b.Full, at) + interval(r)
+	b.Set = max(b.Set, at)
+}
 
 // giveBack returns a token that was not used.
 func (b *bucket) giveBack(r rate) { b.Full -= interval(r) }
@@ -48,7 +51,7 @@ func (b *bucket) giveBack(r rate) { b.Full -= interval(r) }
 // shut empties the bucket until an instant.
 func (b *bucket) shut(now, until int64) {
 	if until > b.Shut {
-		b.Shut, b.Told = until, now
+		b.Shut, b.Set = until, now
 	}
 }
 

@@ -42,6 +42,10 @@ const (
 	// suggested, with its predecessor named: Let's Encrypt exempts it from all
 	// limits but that of failed validations.
 	priceInvited
+	// priceEarly is one that the authority invites to long before two thirds of
+	// the lifetime. It revokes, or its windows are wrong: then the limit of the
+	// name ends the loop.
+	priceEarly
 	// priceRenewal is a further certificate of a name: the limit of registered
 	// domains is for names that are new.
 	priceRenewal
@@ -86,6 +90,8 @@ func (p price) pays() []scope {
 	switch p {
 	case priceInvited:
 		return []scope{scopeFailures}
+	case priceEarly:
+		return []scope{scopeFailures, scopeHost}
 	case priceRenewal:
 		return []scope{scopeFailures, scopeHost, scopeAccount}
 	case priceNew:
@@ -122,14 +128,15 @@ type budget struct {
 	shards [budgetShards + 1]map[string]bucket
 	taken  [budgetShards + 1]uint64 // counts changes
 
-	saving sync.Mutex // held while blobs are written; before mu
-	saved  [budgetShards + 1]uint64
+	saving [budgetShards + 1]chan struct{} // held while a blob is written; taken before mu
+	saved  [budgetShards + 1]uint64        // the change that was stored last; guarded by saving
 }
 
 func newBudget(s store.Store, log *slog.Logger) *budget {
 	b := &budget{store: s, log: log}
 	for i := range b.shards {
 		b.shards[i] = make(map[string]bucket)
+		b.saving[i] = make(chan struct{}, 1)
 	}
 	return b
 }
@@ -168,7 +175,7 @@ func (p purchase) shardOf(s scope) int {
 // get returns a bucket, mended.
 func (b *budget) get(p purchase, s scope, now int64) bucket {
 	one := b.shards[p.shardOf(s)][p.bucketID(s)]
-	one.heal(b.rate(s), now)
+	one.heal(now)
 	return one
 }
 
@@ -279,8 +286,12 @@ func (b *budget) commitAll(ctx context.Context, now int64) error {
 }
 
 func (b *budget) commitShard(ctx context.Context, i int, now int64) error {
-	b.saving.Lock()
-	defer b.saving.Unlock()
+	select {
+	case b.saving[i] <- struct{}{}:
+		defer func() { <-b.saving[i] }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	b.mu.Lock()
 	version := b.taken[i]
 	if version == b.saved[i] {

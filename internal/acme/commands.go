@@ -35,12 +35,12 @@ func (m *Manager) Renew(_ context.Context, host string) error {
 // held.
 func (m *Manager) ask(e *entry) {
 	e.asked = true
+	now := m.o.Now()
 	if t := e.trouble; t != nil {
-		t.next = m.o.Now()
-		t.at = t.next
+		t.again = again{now, now}
 	}
-	if e.check != nil && e.check.state != "" {
-		e.check.next = m.o.Now()
+	if e.check != nil {
+		e.check.again.next = now
 	}
 	m.saved.touch(e)
 	signal(m.unsaved)

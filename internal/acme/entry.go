@@ -47,33 +47,32 @@ type trouble struct {
 	fails   int // in a row
 	cause   cause
 	words   string // the authority's
-	at      time.Time
-	next    time.Time // not tried before
-	via     int       // which authority is next
-	because string    // why it is not the first
+	again   again  // not tried before
+	via     int    // which authority is next
+	because string // why it is not the first
 }
 
-// ready returns when the host may be tried again. A clock that went back does
-// not make it wait longer than it would have.
+// ready returns when the host may be tried again.
 func (t *trouble) ready(now time.Time) time.Time {
 	if t == nil {
 		return now
 	}
-	return rebase(t.next, t.at, now)
+	return t.again.when(now)
 }
 
-// rebase returns an instant that was set at another, as it is seen by a clock
-// that may have gone back in between.
-func rebase(next, set, now time.Time) time.Time {
-	if now.Before(set) {
-		return now.Add(next.Sub(set))
+// again is an instant at which to do something once more.
+type again struct {
+	next time.Time
+	set  time.Time // when that was decided
+}
+
+// when returns the instant. Where the clock went back since it was set, it
+// moves along: the wait is the one that was meant, not that and a year.
+func (a *again) when(now time.Time) time.Time {
+	if now.Before(a.set) {
+		a.next, a.set = now.Add(a.next.Sub(a.set)), now
 	}
-	return next
-}
-
-// usable reports whether the host has a certificate that clients take.
-func (e *entry) usable(now time.Time) bool {
-	return e.held != nil && !e.revoked && !e.held.expired(now)
+	return a.next
 }
 
 // needs reports whether the host is to have another certificate now.

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"time"
@@ -21,25 +22,45 @@ type waiting struct {
 	rank  int   // in the queue
 }
 
+// queued returns the hosts that are to be ordered for as soon as the budget lets
+// them, the most urgent first: those of the queue, those that are set aside
+// because a bucket of their own is empty, and those that are looked at.
+func (m *Manager) queued(now time.Time) (out []waiting) {
+	if m.settings == nil {
+		return nil
+	}
+	for _, e := range m.hosts {
+		if e.issuing || !e.needs(m.settings, now) || e.trouble.ready(now).After(now) || e.check.parked() != "" {
+			continue
+		}
+		if e.place.at.ca == nil {
+			if _, ok := m.assign(e, now); !ok {
+				continue
+			}
+		}
+		out = append(out, waiting{entry: e, cost: e.purchase(e.place.at.ca, now)})
+	}
+	slices.SortFunc(out, func(a, b waiting) int { return compare(a.entry, b.entry) })
+	return out
+}
+
 // estimate plays the queue through with copies of the buckets, and returns when
 // each host's order begins if nothing else happens.
 func (m *Manager) estimate(now time.Time) map[*entry]time.Time {
 	start := now.UnixNano()
-	queued := m.queue.sorted()
-	todo := make([]waiting, len(queued))
+	todo := m.queued(now)
 	sim := m.budget.simulate(start)
-	for i, e := range queued {
-		cost := e.purchase(e.place.at.ca, now)
+	for i := range todo {
 		// Hosts of one domain stand one behind the other, in the queue's order.
-		todo[i] = waiting{e, cost, sim.own(cost), i}
+		todo[i].from, todo[i].rank = sim.own(todo[i].cost), i
 	}
-	slices.SortStableFunc(todo, func(a, b waiting) int { return int(min(max(a.from-b.from, -1), 1)) })
+	slices.SortStableFunc(todo, func(a, b waiting) int { return cmp.Compare(a.from, b.from) })
 	out := make(map[*entry]time.Time, len(todo))
 	pace := int64(m.pace())
 	var ready byRank
 	cursor, next := start, 0
 	for len(out) < len(todo) {
-		if len(ready) == 0 && next < len(todo) {
+		if len(ready) == 0 {
 			cursor = max(cursor, todo[next].from)
 		}
 		for next < len(todo) && todo[next].from <= cursor {
@@ -158,7 +179,7 @@ func (m *Manager) attemptsLeft(e *entry, eta, now time.Time) int {
 	end := e.held.notAfter
 	at := latest(now, e.trouble.ready(now), eta)
 	if !e.needs(m.settings, now) {
-		at = latest(at, e.held.renewal().at)
+		at = latest(at, e.held.renewal.at)
 	}
 	cost := purchase{name: e.Name, domain: e.domain, price: priceNew}
 	if len(m.settings.authorities) > 0 {

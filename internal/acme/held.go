@@ -23,6 +23,7 @@ type held struct {
 	notAfter    time.Time
 	obtained    time.Time
 	window      ariWindow
+	renewal     renewal   // by the window
 	stapleAgain time.Time // zero: nobody is asked for staples
 	dice        uint32    // spreads what would otherwise come at once
 }
@@ -47,9 +48,9 @@ func hold(b *bundle, decoded *tlsconfig.Decoded) (*held, error) {
 		notBefore:   leaf.NotBefore,
 		notAfter:    leaf.NotAfter,
 		obtained:    b.Obtained,
-		window:      b.Window,
 		dice:        dice(leaf),
 	}
+	h.setWindow(b.Window)
 	if len(leaf.OCSPServer) > 0 {
 		h.stapleAgain = b.Staple.Again
 		if h.stapleAgain.IsZero() {

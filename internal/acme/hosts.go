@@ -28,9 +28,13 @@ func (m *Manager) SetHosts(hosts []Host) {
 		m.want(e, h)
 	}
 	for _, e := range m.hosts {
-		if e.wanted && e.round != m.round {
+		switch {
+		case e.round == m.round:
+		case e.wanted:
 			changed = true
 			m.unwant(e)
+		default:
+			m.tidy(e) // the store knew it, and nobody else does
 		}
 	}
 	if changed {
@@ -108,9 +112,6 @@ func (m *Manager) Configure(s *Settings) {
 		m.engine.configure(s)
 		m.budget.setLimits(s.budget)
 	}
-	m.queue.clear()
-	m.rescan = true
-	m.poke()
 	if sameSettings(former, s) {
 		return
 	}
@@ -118,6 +119,8 @@ func (m *Manager) Configure(s *Settings) {
 	for _, e := range m.hosts {
 		m.forgive(e)
 	}
+	m.requeue()
+	m.poke()
 }
 
 // forgive lets a host be tried again that failed for an operator's cause.
@@ -127,9 +130,8 @@ func (m *Manager) forgive(e *entry) {
 		m.saved.touch(e)
 	}
 	if e.check != nil {
-		e.check.next = time.Time{}
+		e.check.again.next = time.Time{}
 	}
-	e.turn = 0
 }
 
 // sameSettings reports whether an operator changed nothing that could let an

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -77,21 +78,24 @@ func (m *Manager) step(ctx context.Context) time.Duration {
 // scan looks at all hosts: it takes some milliseconds for 100,000.
 func (m *Manager) scan(now time.Time) {
 	m.rescan, m.scanned = false, now
-	var ready []*entry
+	var fresh []*entry
 	for _, e := range m.hosts {
-		if m.due(e, now) && e.place.lane == nil {
-			ready = append(ready, e)
-		}
 		m.listRefresh(e, now)
-	}
-	slices.SortFunc(ready, func(a, b *entry) int {
-		if c := a.since.Compare(b.since); c != 0 {
-			return c
+		switch {
+		case e.place.lane != nil && e.needs(m.settings, now):
+		case e.turn == 0 && e.needs(m.settings, now):
+			fresh = append(fresh, e)
+		default:
+			m.consider(e, now)
 		}
-		return strings.Compare(a.Name, b.Name)
+	}
+	// Those that come together get their turns in an order that everybody
+	// understands.
+	slices.SortFunc(fresh, func(a, b *entry) int {
+		return cmp.Or(a.since.Compare(b.since), strings.Compare(a.Name, b.Name))
 	})
-	for _, e := range ready {
-		m.enqueue(e, now)
+	for _, e := range fresh {
+		m.consider(e, now)
 	}
 }
 
@@ -119,35 +123,55 @@ func (m *Manager) due(e *entry, now time.Time) bool {
 		e.since = now
 		m.saved.touch(e)
 	}
+	if e.turn == 0 {
+		m.assign(e, now)
+	}
 	if e.trouble.ready(now).After(now) {
 		m.queue.remove(e)
 		return false
 	}
-	if m.looks() {
-		if e.check.again(now) {
-			m.queue.remove(e)
-			e.listed = true
-			m.work.toLook = append(m.work.toLook, e)
-			return false
-		}
-		if e.check.parked() != "" {
-			m.queue.remove(e)
-			return false
-		}
+	if !m.mayOrder(e, now) {
+		m.queue.remove(e)
+		return false
 	}
 	return true
+}
+
+// mayOrder reports whether nothing that is known of DNS stands against an order
+// for a host. It lists the host for a look where too little is known.
+func (m *Manager) mayOrder(e *entry, now time.Time) bool {
+	switch {
+	case len(m.settings.kinds(e.Host)) == 0:
+		e.check = &check{finding: finding{state: StateParked, detail: uncovered(e.Host)}, again: again{set: now}}
+		return false
+	case !m.settings.preflight.enabled:
+		e.check = nil
+		return true
+	case e.check.due(now):
+		e.listed = true
+		m.work.toLook = append(m.work.toLook, e)
+		return false
+	}
+	return e.check.parked() == ""
 }
 
 // enqueue places a host in the lane of the authority that it is to be ordered
 // from.
 func (m *Manager) enqueue(e *entry, now time.Time) {
+	if cost, ok := m.assign(e, now); ok {
+		m.queue.push(e, cost.price == priceRenewal || cost.price == priceNew)
+	}
+}
+
+// assign gives a host its place in the queue, unless no authority works: then
+// the next scan looks again.
+func (m *Manager) assign(e *entry, now time.Time) (cost purchase, ok bool) {
 	at, because, down := m.choose(e, now)
 	if down {
-		return // the next scan looks again
+		return cost, false
 	}
-	cost := e.purchase(at.ca, now)
-	p := place{class: e.class(m.settings, now), urgency: e.urgencyOf(), because: because, at: at}
-	m.queue.push(e, p, cost.price == priceRenewal || cost.price == priceNew)
+	m.queue.assign(e, place{class: e.class(m.settings, now), urgency: e.urgencyOf(), at: at, because: because})
+	return e.purchase(at.ca, now), true
 }
 
 // choose returns the authority to order from: the first that works, from where

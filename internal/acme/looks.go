@@ -1,12 +1,6 @@
 package acme
 
-import (
-	"context"
-	"time"
-)
-
-// looks reports whether DNS is looked at before an order.
-func (m *Manager) looks() bool { return m.settings.preflight.enabled && m.look != nil }
+import "context"
 
 // lookAt looks at one host within its time.
 func (m *Manager) lookAt(ctx context.Context, h Host, ca *authority, s *Settings) finding {
@@ -48,7 +42,7 @@ func (m *Manager) lookOne(ctx context.Context, e *entry, ca *authority, h Host, 
 	m.work.looks--
 	if !stopped && e.Host == h {
 		e.looked(f, s, now)
-		m.tellState(e, now)
+		m.tellState(e)
 		m.saved.touch(e)
 		signal(m.unsaved)
 		m.consider(e, now)
@@ -58,7 +52,7 @@ func (m *Manager) lookOne(ctx context.Context, e *entry, ca *authority, h Host, 
 }
 
 // tellState logs that a host waits for its owner, or no longer does.
-func (m *Manager) tellState(e *entry, now time.Time) {
+func (m *Manager) tellState(e *entry) {
 	state := e.check.parked()
 	if state == e.told {
 		return
@@ -70,7 +64,7 @@ func (m *Manager) tellState(e *entry, now time.Time) {
 			"looks", e.check.bad, "found", e.check.detail, "not_after", e.held.notAfter)
 	case state != "":
 		m.o.Log.Info("a host waits for its owner", "host", e.Name, "tenant", e.Tenant, "state", state,
-			"found", e.check.detail, "record", e.check.record, "next", e.check.next)
+			"found", e.check.detail, "record", e.check.record, "next", e.check.again.next)
 	default:
 		m.o.Log.Info("a host no longer waits for its owner", "host", e.Name, "tenant", e.Tenant)
 	}

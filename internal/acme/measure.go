@@ -57,7 +57,7 @@ func (m *Manager) measureHeld(s *metrics.ACMESnapshot, e *entry, now time.Time) 
 		return
 	}
 	if needs && !e.moved(m.settings) {
-		s.Lag = max(s.Lag, now.Sub(e.held.renewal().at))
+		s.Lag = max(s.Lag, now.Sub(e.held.renewal.at))
 	}
 	left := 0
 	if m.settings != nil {

@@ -18,11 +18,11 @@ const (
 // our account. Nobody is sent there until it ends, and then one host at a time.
 type outage struct {
 	fails int
+	steps int // waits that passed in vain
 	cause cause
 	words string
 	since time.Time
-	set   time.Time
-	until time.Time
+	again again
 }
 
 // outages are kept by authority.ID, and by authority.ID and profile for
@@ -38,7 +38,7 @@ func (o outages) down(ca *authority, h Host, now time.Time) (until time.Time, wh
 		if one == nil || !one.counts() {
 			continue
 		}
-		if t := rebase(one.until, one.set, now); t.After(until) && t.After(now) {
+		if t := one.again.when(now); t.After(until) && t.After(now) {
 			until, why = t, one.words
 		}
 	}
@@ -65,8 +65,9 @@ func (o outages) succeeded(ca *authority, h Host) (was *outage) {
 	return was
 }
 
-// failed notes an attempt that failed. It reports whether an outage began.
-func (o outages) failed(ca *authority, h Host, p *problem, now time.Time) (began bool) {
+// failed notes an attempt that failed, and when it began: those that run at the
+// same time tell one thing. It reports whether an outage began.
+func (o outages) failed(ca *authority, h Host, p *problem, ran span) (began bool) {
 	key := ca.ID
 	switch {
 	case p.Cause == causeRequest && (p.Type == "invalidProfile" || p.Type == ""):
@@ -76,16 +77,30 @@ func (o outages) failed(ca *authority, h Host, p *problem, now time.Time) (began
 	}
 	one := o[key]
 	if one == nil {
-		one = &outage{since: now}
+		one = &outage{since: ran.end}
 		o[key] = one
 	}
 	before := one.counts()
 	one.fails++
-	one.cause, one.words, one.set = p.Cause, p.Error(), now
-	steps := min(one.fails-outageAfter+1, 5)
-	if p.Cause != causeAuthority {
-		steps = one.fails
+	one.cause, one.words = p.Cause, p.Error()
+	if !before || !ran.start.Before(one.again.set) {
+		if before {
+			one.steps++
+		}
+		one.again = again{ran.end.Add(max(one.wait(key), p.RetryAfter)), ran.end}
 	}
-	one.until = now.Add(max(backoff(p.Cause, steps, key), p.RetryAfter))
 	return !before && one.counts()
+}
+
+// span is when an order began and ended.
+type span struct{ start, end time.Time }
+
+// wait is how long nobody is sent to an authority that does not work. One that
+// is down is tried every half hour at least: what expires does not wait longer.
+func (o *outage) wait(key string) time.Duration {
+	if o.cause != causeAuthority {
+		return backoff(o.cause, o.steps+1, key)
+	}
+	steps := []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute}
+	return steps[min(o.steps, len(steps)-1)]
 }

@@ -20,10 +20,9 @@ type finding struct {
 // check is the last look at a host.
 type check struct {
 	finding
-	at   time.Time
-	next time.Time // when to look again; zero: before the order
-	bad  int       // looks in a row that found something
-	lost bool      // the domain counts as gone
+	again again // when to look again, and when it was looked
+	bad   int   // looks in a row that found something
+	lost  bool  // the domain counts as gone
 }
 
 const (
@@ -56,7 +55,7 @@ func lostSteps() []time.Duration {
 
 // looked notes what a look found.
 func (e *entry) looked(f finding, s *Settings, now time.Time) {
-	c := &check{finding: f, at: now}
+	c := &check{finding: f, again: again{set: now}}
 	former := e.check
 	if former != nil {
 		c.bad = former.bad
@@ -82,16 +81,16 @@ func (e *entry) looked(f finding, s *Settings, now time.Time) {
 		c.lost = c.state == StatePendingDNS && c.bad >= s.preflight.lostAfter
 	}
 	wait := steps[min(max(c.bad, 1), len(steps))-1]
-	c.next = now.Add(wait + time.Duration(float64(wait)/10*spread(e.Name)))
+	c.again.next = now.Add(wait + time.Duration(float64(wait)/10*spread(e.Name)))
 	e.check = c
 }
 
-// again reports whether it is time to look at the host.
-func (c *check) again(now time.Time) bool {
+// due reports whether it is time to look at the host.
+func (c *check) due(now time.Time) bool {
 	if c == nil {
 		return true
 	}
-	return c.state != "" && !rebase(c.next, c.at, now).After(now)
+	return c.state != "" && !c.again.when(now).After(now)
 }
 
 // stale reports whether a look that found nothing is too old for an order.
@@ -99,7 +98,7 @@ func (c *check) stale(now time.Time) bool {
 	if c == nil {
 		return true
 	}
-	age := now.Sub(c.at)
+	age := now.Sub(c.again.set)
 	return age < 0 || age > lookFresh
 }
 

@@ -3,7 +3,6 @@ package acme
 import (
 	"cmp"
 	"container/heap"
-	"slices"
 	"strings"
 	"time"
 )
@@ -16,14 +15,14 @@ type lane struct {
 	hosts []*entry // a heap
 }
 
-// place is where in the queue an entry stands.
+// place is where in the queue an entry stands, or stood when it was set aside.
 type place struct {
-	lane    *lane // nil: nowhere
+	lane    *lane // nil: not in the queue
 	index   int
 	class   class
 	urgency int64 // less is more
-	because string
 	at      attempt
+	because string // the authority is not the first
 }
 
 // queue holds the hosts that could be ordered for at once, by urgency: what an
@@ -36,29 +35,10 @@ type queue struct {
 	now   int64            // the turn that was served last
 }
 
-func (q *queue) clear() {
-	for _, l := range q.lanes {
-		for _, e := range l.hosts {
-			e.place = place{}
-			e.turn = 0
-		}
-	}
-	*q = queue{}
-}
-
-// size is how many hosts wait.
-func (q *queue) size() int {
-	n := 0
-	for _, l := range q.lanes {
-		n += len(l.hosts)
-	}
-	return n
-}
-
 // lane returns the lane of an authority.
 func (q *queue) lane(ca *authority, pays bool) *lane {
 	for _, l := range q.lanes {
-		if l.ca == ca && l.pays == pays {
+		if l.ca.ID == ca.ID && l.pays == pays {
 			return l
 		}
 	}
@@ -67,8 +47,9 @@ func (q *queue) lane(ca *authority, pays bool) *lane {
 	return l
 }
 
-// push places a host. Hosts of one tenant keep the order in which they come.
-func (q *queue) push(e *entry, p place, pays bool) {
+// assign gives a host its place, which push then takes. Hosts of one tenant
+// keep the order in which they come.
+func (q *queue) assign(e *entry, p place) {
 	if e.turn == 0 {
 		if q.turns == nil {
 			q.turns = make(map[string]int64)
@@ -79,9 +60,13 @@ func (q *queue) push(e *entry, p place, pays bool) {
 	if p.class >= classLive {
 		p.urgency = e.turn
 	}
-	p.lane = q.lane(p.at.ca, pays)
 	e.place = p
-	heap.Push(p.lane, e)
+}
+
+// push places a host that has its place.
+func (q *queue) push(e *entry, pays bool) {
+	e.place.lane = q.lane(e.place.at.ca, pays)
+	heap.Push(e.place.lane, e)
 }
 
 // remove takes a host out, wherever it stands.
@@ -121,16 +106,6 @@ func compare(a, b *entry) int {
 		a.since.Compare(b.since),
 		strings.Compare(a.Name, b.Name),
 	)
-}
-
-// sorted returns all waiting hosts, the most urgent first.
-func (q *queue) sorted() []*entry {
-	all := make([]*entry, 0, q.size())
-	for _, l := range q.lanes {
-		all = append(all, l.hosts...)
-	}
-	slices.SortFunc(all, compare)
-	return all
 }
 
 // Len implements heap.Interface.
@@ -177,7 +152,9 @@ func (e *entry) purchase(ca *authority, now time.Time) purchase {
 	case e.paid.covers(ca.ID, now):
 		p.price = pricePaid
 	case e.held == nil || e.held.caID != ca.ID:
-	case e.held.invited(now) && !e.revoked:
+	case e.held.invited(now) && now.Sub(e.held.notBefore) < e.held.lifetime()/4:
+		p.price = priceEarly
+	case e.held.invited(now):
 		p.price = priceInvited
 	default:
 		p.price = priceRenewal

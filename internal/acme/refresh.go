@@ -73,7 +73,7 @@ func (m *Manager) refreshOne(ctx context.Context, e *entry, h *held) {
 	if err != nil {
 		m.o.Log.DebugContext(ctx, "window or staple not refreshed", "host", e.Name, "cause", err)
 	}
-	h.window = got.window
+	h.setWindow(got.window)
 	h.stapleAgain = got.staple.Again
 	m.saved.touchLazily(e)
 	if got.next != nil {

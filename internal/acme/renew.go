@@ -22,9 +22,15 @@ const (
 // and until.
 type renewal struct{ from, until, at time.Time }
 
-// renewal returns what the authority suggests (RFC 9773), else an instant after
+// setWindow notes what the authority suggests.
+func (h *held) setWindow(w ariWindow) {
+	h.window = w
+	h.renewal = h.plan()
+}
+
+// plan returns what the authority suggests (RFC 9773), else an instant after
 // two thirds of the lifetime.
-func (h *held) renewal() renewal {
+func (h *held) plan() renewal {
 	life := h.lifetime()
 	last := h.notAfter.Add(-life / renewSlack)
 	if w := h.window; !w.Chosen.IsZero() && w.Start.Before(h.notAfter) {
@@ -45,7 +51,7 @@ func (h *held) due(now time.Time) bool {
 	if h.early(now) {
 		return false // the clock is wrong; another certificate does not mend it
 	}
-	return !now.Before(h.renewal().at) && !h.fresh(now)
+	return !now.Before(h.renewal.at) && !h.fresh(now)
 }
 
 // fresh reports whether the certificate was obtained just now, whatever its

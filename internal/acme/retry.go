@@ -1,6 +1,9 @@
 package acme
 
 import (
+	"crypto/tls"
+	"errors"
+	"net"
 	"strings"
 	"time"
 )
@@ -49,18 +52,31 @@ func (e *entry) failed(p *problem, at attempt, now time.Time) {
 		e.trouble = new(trouble)
 	}
 	t := e.trouble
-	t.cause, t.words, t.at = p.Cause, p.Error(), now
+	t.cause, t.words = p.Cause, p.Error()
 	e.paid = payment{}
 	if p.Kept {
 		e.paid = payment{at.ca.ID, now}
 	}
 	if p.elsewhere() && at.index+1 < at.of {
-		t.via, t.because, t.next = at.index+1, p.Error(), now
+		t.via, t.because, t.again = at.index+1, p.Error(), again{now, now}
 		return
 	}
 	t.fails++
 	t.via, t.because = 0, ""
-	t.next = now.Add(max(backoff(p.Cause, t.fails, e.Name), p.RetryAfter))
+	t.again = again{now.Add(max(backoff(p.Cause, t.fails, e.Name), p.RetryAfter)), now}
+}
+
+// unplaced reports whether the authority certainly has no order: it was out of
+// order itself, or was never reached. Three days without it would otherwise use
+// up the budget of those who are most urgent.
+func (p *problem) unplaced() bool {
+	if p.Kept || p.Cause != causeAuthority {
+		return false
+	}
+	var dial *net.OpError
+	var name *net.DNSError
+	var trust *tls.CertificateVerificationError
+	return p.Status >= 500 || errors.As(p, &name) || errors.As(p, &trust) || errors.As(p, &dial) && dial.Op == "dial"
 }
 
 // limitScope reads from the words of an authority's 429 whose bucket is empty.

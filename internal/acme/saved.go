@@ -109,10 +109,10 @@ func (e *entry) save() *savedHost {
 		r.Serial, r.Window = e.held.serial, &w
 	}
 	if t := e.trouble; t != nil {
-		r.Fails, r.Cause, r.Words, r.At, r.Next, r.Via, r.Because = t.fails, t.cause, t.words, t.at, t.next, t.via, t.because
+		r.Fails, r.Cause, r.Words, r.At, r.Next, r.Via, r.Because = t.fails, t.cause, t.words, t.again.set, t.again.next, t.via, t.because
 	}
 	if c := e.check; c != nil && c.state != "" {
-		r.State, r.Detail, r.Record, r.Looked, r.Look, r.Bad, r.Lost = c.state, c.detail, c.record, c.at, c.next, c.bad, c.lost
+		r.State, r.Detail, r.Record, r.Looked, r.Look, r.Bad, r.Lost = c.state, c.detail, c.record, c.again.set, c.again.next, c.bad, c.lost
 	}
 	if *r == (savedHost{Name: e.Name, Tenant: e.Tenant}) {
 		return nil
@@ -125,13 +125,13 @@ func (e *entry) restore(r *savedHost) {
 	e.served, e.asked, e.revoked, e.since = r.Served, r.Asked, r.Revoked, r.Since
 	e.paid = payment{r.PaidCA, r.Paid}
 	if e.held != nil && r.Window != nil && r.Serial == e.held.serial {
-		e.held.window = *r.Window
+		e.held.setWindow(*r.Window)
 	}
 	if !r.At.IsZero() {
-		e.trouble = &trouble{r.Fails, r.Cause, r.Words, r.At, r.Next, r.Via, r.Because}
+		e.trouble = &trouble{r.Fails, r.Cause, r.Words, again{r.Next, r.At}, r.Via, r.Because}
 	}
 	if r.State != "" {
-		e.check = &check{finding{state: r.State, detail: r.Detail, record: r.Record}, r.Looked, r.Look, r.Bad, r.Lost}
+		e.check = &check{finding{state: r.State, detail: r.Detail, record: r.Record}, again{r.Look, r.Looked}, r.Bad, r.Lost}
 	}
 }
 

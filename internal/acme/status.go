@@ -74,7 +74,7 @@ func (m *Manager) Host(name string) (HostStatus, bool) {
 func (m *Manager) status(e *entry, eta, now time.Time) HostStatus {
 	s := HostStatus{Host: e.Name, Tenant: e.Tenant, State: e.state(m.settings, now), ETA: eta, Profile: e.Profile}
 	if h := e.held; h != nil {
-		r := h.renewal()
+		r := h.renewal
 		s.CA, s.Profile, s.Serial, s.Because = h.ca, h.profile, h.serial, h.because
 		s.NotBefore, s.NotAfter = h.notBefore, h.notAfter
 		s.RenewFrom, s.RenewUntil, s.RenewAt = r.from, r.until, r.at
@@ -90,7 +90,7 @@ func (m *Manager) status(e *entry, eta, now time.Time) HostStatus {
 	}
 	if c := e.check; c.parked() != "" {
 		s.Record = c.record
-		s.NextTry = latest(s.NextTry, c.next)
+		s.NextTry = latest(s.NextTry, c.again.next)
 	}
 	s.Detail = m.detail(e, s, now)
 	return s
