@@ -22,12 +22,15 @@ func interval(r rate) int64 { return int64(r.per) / max(r.count, 1) }
 
 // heal mends what a clock that went back left behind: the waits are those that
 // were meant, not those and a year.
-func (b *bucket) heal(now int64) {
-	if back := b.Set - now; back > 0 {
-		b.Full -= back
-		b.Shut -= back
-		b.Set = now
+func (b *bucket) heal(now int64) (changed bool) {
+	back := b.Set - now
+	if back <= 0 {
+		return false
 	}
+	b.Full -= back
+	b.Shut -= back
+	b.Set = now
+	return true
 }
 
 // next returns when the bucket has a token, now at the earliest. It can be

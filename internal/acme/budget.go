@@ -175,7 +175,9 @@ func (p purchase) shardOf(s scope) int {
 // get returns a bucket, mended.
 func (b *budget) get(p purchase, s scope, now int64) bucket {
 	one := b.shards[p.shardOf(s)][p.bucketID(s)]
-	one.heal(now)
+	if one.heal(now) {
+		b.set(p, s, one)
+	}
 	return one
 }
 
@@ -183,6 +185,20 @@ func (b *budget) set(p purchase, s scope, one bucket) {
 	i := p.shardOf(s)
 	b.shards[i][p.bucketID(s)] = one
 	b.taken[i]++
+}
+
+// rewound mends all buckets after the clock went back.
+func (b *budget) rewound(now int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, shard := range b.shards {
+		for id, one := range shard {
+			if one.heal(now) {
+				shard[id] = one
+				b.taken[i]++
+			}
+		}
+	}
 }
 
 // next returns when an order can be paid for, now at the earliest, and what it

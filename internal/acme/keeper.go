@@ -64,7 +64,11 @@ func (m *Manager) step(ctx context.Context) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.o.Now()
-	if age := now.Sub(m.scanned); m.rescan || age >= lookEvery || age < 0 {
+	age := now.Sub(m.scanned)
+	if age < 0 {
+		m.budget.rewound(now.UnixNano())
+	}
+	if m.rescan || age >= lookEvery || age < 0 {
 		m.scan(now)
 		m.measure(now)
 	}
