@@ -1,9 +1,9 @@
 package proxy
 
 import (
-	"net/netip"
-	"sync"
 	"sync/atomic"
+
+	"gatehouse/internal/limit"
 )
 
 const (
@@ -14,7 +14,7 @@ const (
 	connectionsMax = 131_072
 
 	// connectionsPerClientMax is how many of them may come from one client
-	// address. An office of several hundred browsers behind one address, each
+	// address where the listener says nothing else. An office of several hundred browsers behind one address, each
 	// with six HTTP/1.1 connections, stays below it; to fill connectionsMax
 	// takes 32 addresses at least.
 	connectionsPerClientMax = 4096
@@ -22,13 +22,6 @@ const (
 	// handshakesMax is how many connections may be between accept and the end
 	// of their TLS handshake: about 20 KiB each, 320 MiB.
 	handshakesMax = 16_384
-
-	// clientV6Bits is the part of an IPv6 address that stands for one client:
-	// whoever has one address of a /64 has all of them (RFC 4291 2.5.1).
-	clientV6Bits = 64
-
-	// budgetShards keeps accepts on different cores apart.
-	budgetShards = 16
 )
 
 // budget counts connections against what one client, and all together, may
@@ -36,17 +29,14 @@ const (
 type budget struct {
 	open       atomic.Int64
 	handshakes atomic.Int64
-	shards     [budgetShards]struct {
-		mu      sync.Mutex
-		clients map[netip.Addr]int32
-	}
+	clients    limit.Counts
 }
 
 // claims are the places that a connection holds.
 type claims struct {
-	place     bool        // among all connections
-	handshake atomic.Bool // among the unfinished handshakes
-	client    netip.Addr  // among those of this client; invalid for none
+	place     bool          // among all connections
+	handshake atomic.Bool   // among the unfinished handshakes
+	client    limit.Address // among those of this client; zero for none
 }
 
 // claim takes a place for c among all connections and among the unfinished
@@ -71,19 +61,13 @@ func take(n *atomic.Int64, most int64) bool {
 	return true
 }
 
-// claimClient takes one of the places of c's client; false when it has them all.
-func (b *budget) claimClient(c *conn) bool {
-	a := clientKey(c.peer.client)
-	s := &b.shards[shardOf(a)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.clients[a] >= connectionsPerClientMax {
+// claimClient takes one of the places of c's client, which may have most; false
+// when it has them all.
+func (b *budget) claimClient(c *conn, most int) bool {
+	a := limit.AddressOf(c.peer.client)
+	if !b.clients.Take(a, most) {
 		return false
 	}
-	if s.clients == nil {
-		s.clients = make(map[netip.Addr]int32)
-	}
-	s.clients[a]++
 	c.claims.client = a
 	return true
 }
@@ -101,35 +85,7 @@ func (b *budget) unclaim(c *conn) {
 	if c.claims.place {
 		b.open.Add(-1)
 	}
-	if a := c.claims.client; a.IsValid() {
-		b.unclaimClient(a)
+	if a := c.claims.client; a != 0 {
+		b.clients.Give(a)
 	}
-}
-
-func (b *budget) unclaimClient(a netip.Addr) {
-	s := &b.shards[shardOf(a)]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.clients[a]--; s.clients[a] <= 0 {
-		delete(s.clients, a)
-	}
-}
-
-// clientKey is what counts as one client.
-func clientKey(a netip.Addr) netip.Addr {
-	a = a.Unmap()
-	if !a.Is6() {
-		return a
-	}
-	p, err := a.WithZone("").Prefix(clientV6Bits)
-	if err != nil {
-		return a
-	}
-	return p.Addr()
-}
-
-// shardOf spreads clients by the last byte of their network.
-func shardOf(a netip.Addr) byte {
-	b := a.As16()
-	return (b[7] ^ b[15]) % budgetShards
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatehouse/internal/clientip"
+	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
 	"gatehouse/tenancy"
 )
@@ -52,14 +53,14 @@ func cause(err error) error {
 
 // accept takes connections until the listener is closed.
 func (s *Server) accept(l Listener) {
-	counts := s.metrics.Listener(l.Rules.Name)
+	counts, handshakes := s.metrics.Listener(l.Rules.Name), s.shakers[l.Rules.Name]
 	pause := time.Duration(0)
 	for {
 		socket, err := l.Socket.Accept()
 		switch {
 		case err == nil:
 			pause = 0
-			s.admit(socket, l.Rules, counts)
+			s.admit(socket, l.Rules, counts, handshakes)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -90,10 +91,10 @@ func (s *Server) waitUnlessStopped(d time.Duration) bool {
 // admit takes a connection on the books, or closes it before a byte is read: a
 // flood of refused ones costs no goroutine. Where the client is known from the
 // socket, the block list and the client's budget are asked here.
-func (s *Server) admit(socket net.Conn, rules *tenancy.Listener, counts *metrics.Listener) {
+func (s *Server) admit(socket net.Conn, rules *tenancy.Listener, counts *metrics.Listener, handshakes *limit.Keyed) {
 	remote, table := remoteOf(socket), s.snapshot().table
 	c := s.newConn(socket, peer{
-		client: remote.Addr(), remote: remote, listener: rules, counts: counts,
+		client: remote.Addr(), remote: remote, listener: rules, counts: counts, handshakes: handshakes,
 		timeouts: table.Timeouts(), limits: table.Limits(),
 	})
 	if reason := s.judgeAddress(c); reason != tenancy.NoReason {
@@ -122,14 +123,29 @@ func (s *Server) judgeAddress(c *conn) tenancy.Reason {
 // judgeClient asks the block list and the budget about the client, once its
 // address is known.
 func (s *Server) judgeClient(c *conn) tenancy.Reason {
-	v := s.snapshot().table.Admit(c.peer.client, s.clock.seconds(), nil)
+	table := s.snapshot().table
+	v := table.Admit(c.peer.client, s.clock.seconds(), nil)
 	if v.Action != tenancy.Forward {
 		return v.Reason
 	}
-	if !s.budget.claimClient(c) {
+	rules := c.peer.rules(table)
+	most := rules.Connections
+	if most == 0 {
+		most = connectionsPerClientMax
+	}
+	if !s.mayShake(c, rules.Handshakes) || !s.budget.claimClient(c, most) {
 		return tenancy.TooManyConnections
 	}
 	return tenancy.NoReason
+}
+
+// mayShake reports whether the client may begin a handshake. A connection is one:
+// whoever opens it and says nothing has had its turn.
+func (s *Server) mayShake(c *conn, q limit.Quota) bool {
+	if q.Burst == 0 {
+		return true
+	}
+	return c.peer.handshakes.Take(limit.AddressOf(c.peer.client), s.clock.at(time.Now()), q) == 0
 }
 
 // newConn takes a socket on the books: in the registry, and among those that

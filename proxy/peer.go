@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"gatehouse/internal/clientip"
+	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
@@ -24,6 +25,8 @@ type peer struct {
 	// rules has whom it believes now. counts are its counters.
 	listener *tenancy.Listener
 	counts   *metrics.Listener
+	// handshakes are those that clients of the listener have begun lately.
+	handshakes *limit.Keyed
 	// sni is the normalised host of the handshake; a host under a wildcard
 	// stands here in full.
 	sni string

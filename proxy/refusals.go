@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"gatehouse/internal/limit"
 )
 
 const (
@@ -22,19 +24,19 @@ type refusalLog struct {
 	mu sync.Mutex
 	// recent and former remember when an address was logged; recent becomes
 	// former after a minute, so that no entry goes before its minute has passed.
-	recent, former map[netip.Addr]int64
+	recent, former map[limit.Address]int64
 	turned         int64
 }
 
 // first reports whether a refusal of that address is to be logged at the coarse
 // time now.
 func (l *refusalLog) first(a netip.Addr, now int64) bool {
-	a = clientKey(a)
+	key := limit.AddressOf(a)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at, ok := l.recent[a]
+	at, ok := l.recent[key]
 	if !ok {
-		at, ok = l.former[a]
+		at, ok = l.former[key]
 	}
 	if ok && now-at < int64(refusalQuiet) {
 		return false
@@ -43,9 +45,9 @@ func (l *refusalLog) first(a netip.Addr, now int64) bool {
 		return false
 	}
 	if l.recent == nil {
-		l.recent = make(map[netip.Addr]int64)
+		l.recent = make(map[limit.Address]int64)
 	}
-	l.recent[a] = now
+	l.recent[key] = now
 	return true
 }
 

@@ -34,13 +34,15 @@ type Server struct {
 	greeting     *tls.Config   // picks a policy for each ClientHello
 	signing      chan struct{} // holds one token for each handshake that computes
 	budget       budget
-	room         limit.Room // for the client addresses of all ceilings
-	registry     registry
-	refusals     refusalLog
-	access       *accessLog
-	http2        *http2Servers
-	standard     *standardServer // serves HTTP/1.1 unless nil
-	buffers      buffers
+	room         limit.Room // for the client addresses of all ceilings and listeners
+	// shakers are the handshakes of clients, by listener; since Serve.
+	shakers  map[string]*limit.Keyed
+	registry registry
+	refusals refusalLog
+	access   *accessLog
+	http2    *http2Servers
+	standard *standardServer // serves HTTP/1.1 unless nil
+	buffers  buffers
 
 	applying  sync.Mutex   // held while open connections are judged again
 	nextUntil atomic.Int64 // Unix seconds at which an access list changes by itself

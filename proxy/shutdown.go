@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"sync"
+
+	"gatehouse/internal/limit"
 )
 
 // lifetime is what Serve and Shutdown tell each other.
@@ -52,6 +54,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	defer close(s.lifetime.done)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	s.shakers = make(map[string]*limit.Keyed, len(listeners))
+	for _, l := range listeners {
+		s.shakers[l.Rules.Name] = limit.NewKeyed(&s.room)
+	}
 	var running sync.WaitGroup
 	running.Go(func() { s.sweeper(background) })
 	if s.access != nil {

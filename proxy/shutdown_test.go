@@ -295,7 +295,7 @@ func TestFaultsStayOnTheirConnection(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
 	rules := w.table.Listeners()[1]
-	w.server.admit(broken{near}, rules, w.metrics.Listener(rules.Name))
+	w.server.admit(broken{near}, rules, w.metrics.Listener(rules.Name), nil)
 	endsWithin(t, far, aSecond)
 	eventually(t, "the fault is counted", func() bool {
 		return counter(t, w.metrics, "gatehouse_panics_total") == 1

@@ -96,6 +96,9 @@ func (s *Server) sweepPools(now time.Time) {
 			p.Sweep(now)
 		}
 	}
+	for _, k := range s.shakers {
+		k.Sweep(s.clock.at(now))
+	}
 	for _, r := range snap.limited {
 		for _, l := range r.levels {
 			l.counted.clients.Sweep(s.clock.at(now))

@@ -46,6 +46,10 @@ func (c *Ceiling) Rows() []LimitRow { return c.rows }
 // it, the same as its tenant does, the host, the tenant.
 const CeilingsMax = 4
 
+// ceilingsMost bounds the hosts and routes of a tenant with limits of their own:
+// what each has counted takes 3 KiB at least.
+const ceilingsMost = 1000
+
 const (
 	// bodyBuiltin holds an album of photographs or a scanned contract; what is
 	// larger is meant to be, and its route says so.
@@ -127,6 +131,11 @@ func (b *builder) narrower(name string, s *LimitsSpec, wider []*Ceiling) []*Ceil
 		return wider
 	}
 	c, done := b.written[s]
+	if !done && len(b.written) >= ceilingsMost {
+		b.overfull = true
+		b.report.Fault(b.v.spec.Pos, "", "more than %d hosts and routes of the tenant have limits of their own", ceilingsMost)
+		return wider
+	}
 	if !done {
 		s.checkAlone(b.report)
 		c = s.ceiling(name)

@@ -33,6 +33,17 @@ func (s *ClientLimitsSpec) bounded() []boundedLimit {
 	}
 }
 
+// listenerConnectionsMost is all the connections that there may be.
+const listenerConnectionsMost = 131_072
+
+// CheckConf holds each limit to its bounds.
+func (s *ListenerLimitsSpec) CheckConf(_ conf.Pos, r *conf.Report) {
+	checkBounds([]boundedLimit{
+		{"connections", s.Connections.Pos, int64(s.Connections.V), 1, listenerConnectionsMost, decimal, ""},
+		boundedRate("handshakes", s.Handshakes),
+	}, r)
+}
+
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // boundedRate bounds a rate by the time from one to the next.

@@ -75,8 +75,10 @@ const (
 )
 
 // CheckConf holds each limit to its bounds.
-func (s *LimitsSpec) CheckConf(_ conf.Pos, r *conf.Report) {
-	for _, l := range s.bounded() {
+func (s *LimitsSpec) CheckConf(_ conf.Pos, r *conf.Report) { checkBounds(s.bounded(), r) }
+
+func checkBounds(limits []boundedLimit, r *conf.Report) {
+	for _, l := range limits {
 		if !l.pos.IsZero() && (l.is < l.least || l.is > l.most) {
 			r.Fault(l.pos, l.hint, "%s is %q; expected %q to %q", l.name, l.text(l.is), l.text(l.least), l.text(l.most))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/clientip"
 	"gatehouse/internal/conf"
+	"gatehouse/internal/limit"
 	"gatehouse/ipallow"
 )
 
@@ -18,6 +19,9 @@ type Listener struct {
 	Mode    clientip.Mode // how client addresses are known
 	Trust   *ipallow.List // the peers that are believed; nil where clients connect directly
 	Plain   bool          // plain HTTP: redirects and ACME challenges only
+
+	Connections int         // open ones of one client at most; 0 where nothing is written
+	Handshakes  limit.Quota // of one client; zero: any number
 
 	host netip.Addr // invalid: every address of the machine
 	port uint16
@@ -67,6 +71,7 @@ func CompileListeners(http conf.List[string], https conf.List[ListenerSpec], set
 	for _, item := range https.Items {
 		if l := readAddress(item.V.Address, r); l != nil {
 			l.readClientIP(item.V.ClientIP, sets, r)
+			l.readLimits(item.V.Limits, r)
 			add(l)
 		}
 	}
@@ -134,3 +139,16 @@ func (l *Listener) readClientIP(spec *ClientIPSpec, sets *ipallow.Sets, r *conf.
 // trustBitsLeast is the shortest prefix that may be believed about other
 // addresses. A private network has 8 bits; whatever is wider holds strangers.
 const trustBitsLeast = 8
+
+// readLimits reads what one client may have.
+func (l *Listener) readLimits(spec *ListenerLimitsSpec, r *conf.Report) {
+	if spec == nil {
+		return
+	}
+	l.Connections, l.Handshakes = spec.Connections.V, quota(spec.Handshakes, conf.At[int]{})
+	for _, at := range []conf.Pos{spec.Connections.Pos, spec.Handshakes.Pos} {
+		if l.perRequest() && !at.IsZero() {
+			r.Fault(at, "limit requests in place of connections: limits.client of tenants", "listener %q knows its clients only by each request", l.Name)
+		}
+	}
+}

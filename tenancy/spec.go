@@ -154,8 +154,15 @@ type ExpectSpec struct {
 
 // ListenerSpec is a TCP address that TLS is served on, as written.
 type ListenerSpec struct {
-	Address  conf.At[string] `conf:"address,required,short" doc:"host and port, or only :port" example:":443"`
-	ClientIP *ClientIPSpec   `conf:"client_ip" default:"the address that connects" doc:"how a client's address is known"`
+	Address  conf.At[string]     `conf:"address,required,short" doc:"host and port, or only :port" example:":443"`
+	ClientIP *ClientIPSpec       `conf:"client_ip" default:"the address that connects" doc:"how a client's address is known"`
+	Limits   *ListenerLimitsSpec `conf:"limits" doc:"how much one client address may have here, an IPv6 address counting by its /64; more is closed. Not where clients are known by X-Forwarded-For"`
+}
+
+// ListenerLimitsSpec bounds what one client address may have at a listener.
+type ListenerLimitsSpec struct {
+	Connections conf.At[int]                   `conf:"connections" default:"4096" doc:"open connections, 1 to 131072, those on other listeners counted" example:"500"`
+	Handshakes  conf.At[conf.OrOff[conf.Rate]] `conf:"handshakes" default:"off" doc:"how often it may begin a TLS handshake, 1/h to 1000000/s, as many at once as the number says" example:"50/s"`
 }
 
 // ClientIPSpec names the peers that are believed about the client's address,

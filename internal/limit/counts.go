@@ -52,6 +52,17 @@ func (c *Counts) Held(a Address) int {
 	return s.held[a]
 }
 
+// Len returns how many addresses hold any.
+func (c *Counts) Len() (n int) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		n += len(s.held)
+		s.mu.Unlock()
+	}
+	return n
+}
+
 // shardOf spreads clients by the last bytes of their network, which is where
 // neighbours differ.
 func shardOf(a Address) uint64 { return uint64(a^a>>8) % countShards }

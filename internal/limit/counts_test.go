@@ -33,10 +33,8 @@ func TestCounts(t *testing.T) {
 			counts.Give(a)
 		}
 	}
-	for i := range counts.shards {
-		if n := len(counts.shards[i].held); n > 0 {
-			t.Errorf("%d clients that hold nothing are remembered", n)
-		}
+	if n := counts.Len(); n > 0 {
+		t.Errorf("%d clients that hold nothing are remembered", n)
 	}
 }
 
