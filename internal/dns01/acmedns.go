@@ -29,11 +29,15 @@ const (
 type acmeDNS struct {
 	caller    jsonCaller
 	subdomain string
+	name      string // all that it writes, with its last dot
 	slots     *slots
 }
 
 func (a *acmeDNS) add(ctx context.Context, r record) error {
-	if len(r.value) != textBytes {
+	switch {
+	case r.name != a.name:
+		return fmt.Errorf("the account writes %s alone", a.name)
+	case len(r.value) != textBytes:
 		return fmt.Errorf("its text has %d bytes; acme-dns takes %d", len(r.value), textBytes)
 	}
 	if err := a.slots.take(ctx, r.value); err != nil {

@@ -66,13 +66,13 @@ func (p *Provider) Kind() string { return p.kind }
 func (p *Provider) Zones() []string { return slices.Clone(p.zones) }
 
 // String returns name and kind.
-func (p *Provider) String() string { return fmt.Sprintf("%s (%s)", p.name, p.kind) }
+func (p Provider) String() string { return fmt.Sprintf("%s (%s)", p.name, p.kind) }
 
 // GoString keeps %#v from printing credentials.
-func (p *Provider) GoString() string { return p.String() }
+func (p Provider) GoString() string { return p.String() }
 
 // LogValue is what slog prints.
-func (p *Provider) LogValue() slog.Value { return slog.StringValue(p.String()) }
+func (p Provider) LogValue() slog.Value { return slog.StringValue(p.String()) }
 
 // Admits reports whether the provider may be used for a tenant's hosts.
 func (p *Provider) Admits(tenant string) bool {

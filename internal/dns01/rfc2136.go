@@ -53,21 +53,20 @@ func (u *signedUpdates) send(ctx context.Context, m *dns.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, u.timeMax)
 	defer cancel()
 	c := &dns.Client{Net: "tcp", Timeout: u.timeMax, TsigSecret: map[string]string{u.key: u.secret}}
-	zone := m.Question[0].Name
 	answer, _, err := c.ExchangeContext(ctx, m, u.server)
-	if answer == nil || err != nil && answer.Rcode == dns.RcodeSuccess {
-		return &passing{error: fmt.Errorf("ask %s: %w", u.server, told(err))}
-	}
-	tsig := answer.IsTsig()
 	switch {
-	case answer.Rcode == dns.RcodeSuccess && tsig == nil:
+	case answer == nil || answer.Id != m.Id || !answer.Response:
+		return &passing{error: fmt.Errorf("ask %s: %w", u.server, told(err))}
+	case answer.Rcode == dns.RcodeNotAuth && answer.IsTsig() != nil && answer.IsTsig().Error != dns.RcodeSuccess:
+		return u.badSignature(answer.IsTsig())
+	case err != nil:
+		return &passing{error: fmt.Errorf("ask %s: %w", u.server, err)}
+	case answer.Rcode == dns.RcodeSuccess && answer.IsTsig() == nil:
 		return fmt.Errorf("%s answers without a signature; not believed", u.server)
 	case answer.Rcode == dns.RcodeSuccess:
 		return nil
-	case tsig != nil && tsig.Error != dns.RcodeSuccess:
-		return u.badSignature(tsig)
 	}
-	refused := fmt.Errorf("%s refuses to change the zone %s: %s", u.server, zone, meaning(answer.Rcode, u.key))
+	refused := fmt.Errorf("%s refuses to change the zone %s: %s", u.server, m.Question[0].Name, meaning(answer.Rcode, u.key))
 	if answer.Rcode == dns.RcodeServerFailure {
 		return &passing{error: refused}
 	}
@@ -90,7 +89,7 @@ func (u *signedUpdates) badSignature(tsig *dns.TSIG) error {
 // told is why no answer came, also where the library leaves it out.
 func told(err error) error {
 	if err == nil {
-		return errors.New("no answer")
+		return errors.New("what came is no answer to it")
 	}
 	return err
 }

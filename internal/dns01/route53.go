@@ -234,7 +234,7 @@ func quoted(value string) string { return `"` + value + `"` }
 // own words.
 func inWords(err error) error {
 	if said, ok := errors.AsType[smithy.APIError](err); ok {
-		return fmt.Errorf("Route 53 says %s: %s", clip(said.ErrorCode()), clip(said.ErrorMessage()))
+		return fmt.Errorf("the service says %s: %s", clip(said.ErrorCode()), clip(said.ErrorMessage()))
 	}
 	return err
 }

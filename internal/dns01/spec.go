@@ -186,8 +186,9 @@ func (c *compiler) provider(entry *conf.Entry[ProviderSpec]) *Provider {
 	case s.RFC2136 != nil:
 		p.kind, p.writer = "rfc2136", c.rfc2136(s.RFC2136, p)
 	case s.ACMEDNS != nil:
-		p.kind, p.writer = "acme_dns", c.acmeDNS(s.ACMEDNS, p)
+		// An account writes one name: that, and not its zone, is what it is bound to.
 		p.zones = []string{normal(s.ACMEDNS.Subdomain.V) + "." + strings.Join(p.zones, "")}
+		p.kind, p.writer = "acme_dns", c.acmeDNS(s.ACMEDNS, p)
 	case s.Exec != nil:
 		p.kind, p.writer = "exec", &program{path: s.Exec.Program.V, args: s.Exec.Args.Values(), timeMax: programTimeMax}
 	case s.Webhook != nil:
@@ -216,7 +217,7 @@ func (c *compiler) acmeDNS(s *ACMEDNSSpec, p *Provider) writer {
 	header := http.Header{"X-Api-User": {s.Username.V}, "X-Api-Key": {c.secret(s.Password, "password", p)}}
 	return &acmeDNS{
 		caller:    jsonCaller{client: newHTTPClient(c.roots(s.Root)), url: updateURL(s.Server.V), header: header, pause: retryPause},
-		subdomain: s.Subdomain.V, slots: newSlots(),
+		subdomain: s.Subdomain.V, name: p.zones[0] + ".", slots: newSlots(),
 	}
 }
 

@@ -92,6 +92,9 @@ func (s *Server) wait() bool {
 // bytes to send, or nil for silence.
 func spoil(f Fault, truth *dns.Msg, tcp bool) []byte {
 	m := truth.Copy()
+	if m.IsTsig() != nil {
+		m.Extra = m.Extra[:len(m.Extra)-1] // nothing here is signed
+	}
 	switch f {
 	case Drop:
 		return nil

@@ -130,9 +130,12 @@ func (s *Server) handle(w dns.ResponseWriter, m *dns.Msg, tcp bool) {
 		return
 	}
 	var answer *dns.Msg
-	if m.Opcode == dns.OpcodeUpdate {
+	switch {
+	case m.Opcode == dns.OpcodeUpdate && fault != None && fault != Slow:
+		answer = new(dns.Msg).SetReply(m) // a server out of order changes nothing
+	case m.Opcode == dns.OpcodeUpdate:
 		answer = s.update(m, w.TsigStatus())
-	} else {
+	default:
 		answer = s.answer(m)
 	}
 	if fault != None && fault != Slow {
