@@ -164,6 +164,7 @@ func acmePreflightCommand() *cobra.Command {
 		Args:    exactly(1, "the host"),
 	}
 	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	completeHosts(cmd, config)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		client, err := clientOf(*config)
 		if err != nil {

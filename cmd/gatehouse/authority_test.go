@@ -23,12 +23,13 @@ type zone struct{ *dnstest.Server }
 const tsigKey = "a key of the operator's own, 32 B"
 
 // authority starts a certificate authority and the DNS that it asks:
-// `authority HTTP_PORT HTTPS_PORT`. They are found at $DIRECTORY and $DNS, and
-// ca.pem vouches for the authority's server; records of example are added by
-// dns. The key gatehouse. may change wild.example, and is in tsig.key.
+// `authority HTTP_PORT HTTPS_PORT [BLOCKED...]`, the last being names that it
+// refuses. They are found at $DIRECTORY and $DNS, and ca.pem vouches for the
+// authority's server; records of example are added by dns. The key gatehouse.
+// may change wild.example, and is in tsig.key.
 func authority(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: authority HTTP_PORT HTTPS_PORT")
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: authority HTTP_PORT HTTPS_PORT [BLOCKED...]")
 	}
 	httpPort, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -40,7 +41,7 @@ func authority(ts *testscript.TestScript, neg bool, args []string) {
 	dns.Zone("example", "wild.example")
 	dns.AllowUpdates("wild.example", "gatehouse.", []byte(tsigKey))
 	*ts.Value(zone{}).(*zone) = zone{dns}
-	a, err := acmetest.Start(acmetest.Options{DNS: dns.Addr(), HTTPPort: httpPort, TLSPort: tlsPort})
+	a, err := acmetest.Start(acmetest.Options{DNS: dns.Addr(), HTTPPort: httpPort, TLSPort: tlsPort, Blocked: args[2:]})
 	ts.Check(err)
 	ts.Defer(a.Stop)
 	ts.Setenv("DIRECTORY", a.Directory)

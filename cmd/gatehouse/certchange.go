@@ -29,6 +29,7 @@ func certsRenewCommand() *cobra.Command {
 		Args:    atLeastOne("the hosts to renew"),
 	}
 	config := configFlag(cmd)
+	completeHosts(cmd, config)
 	cmd.RunE = func(cmd *cobra.Command, hosts []string) error {
 		client, err := clientOf(*config)
 		if err != nil {
@@ -58,6 +59,7 @@ func certsImportCommand() *cobra.Command {
 		Args:    exactly(1, "the host"),
 	}
 	config := configFlag(cmd)
+	completeHosts(cmd, config)
 	cert := cmd.Flags().String("cert", "", "PEM file: the certificate, then the chain that signed it")
 	key := cmd.Flags().String("key", "", "PEM file: its private key, without a passphrase")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -113,6 +115,7 @@ func certsExportCommand() *cobra.Command {
 		Args:    exactly(1, "the host"),
 	}
 	config := configFlag(cmd)
+	completeHosts(cmd, config)
 	noKey := cmd.Flags().Bool("no-key", false, "leave the private key out")
 	force := cmd.Flags().Bool("force", false, "print the private key on a terminal, too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -132,6 +135,23 @@ func certsExportCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// completeHosts has shells complete hosts whose certificates come by acme, as
+// the running process knows them.
+func completeHosts(cmd *cobra.Command, config *string) {
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+		var hosts []string
+		if client, err := clientOf(*config); err == nil {
+			list, _ := client.Certificates(cmd.Context(), "", "") // a shell is told nothing else
+			for _, c := range list {
+				if c.Source == "acme" && strings.HasPrefix(c.Names[0], begun) {
+					hosts = append(hosts, c.Names[0])
+				}
+			}
+		}
+		return hosts, cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // isTerminal reports whether people read what is written to w.
@@ -175,6 +195,7 @@ func certsRevokeCommand() *cobra.Command {
 		Args:    exactly(1, "the host"),
 	}
 	config := configFlag(cmd)
+	completeHosts(cmd, config)
 	reason := cmd.Flags().String("reason", "", "why: "+strings.Join(words, ", "))
 	completeWords(cmd, "reason", words)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
