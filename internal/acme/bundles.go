@@ -53,14 +53,6 @@ func (b bundles) put(ctx context.Context, one *bundle) error {
 	return nil
 }
 
-// delete removes the certificate of name; an absent one is fine.
-func (b bundles) delete(ctx context.Context, name string) error {
-	if err := b.store.Delete(ctx, bundleKey(name)); err != nil {
-		return fmt.Errorf("remove the certificate of %q: %w", name, err)
-	}
-	return nil
-}
-
 // all reads every certificate, on all processors, since each is unsealed. What
 // is damaged is set aside, named in the log and left out; what another seal key
 // wrote is named and left where it is.

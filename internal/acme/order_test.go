@@ -292,7 +292,7 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-func TestRevoke(t *testing.T) {
+func TestRevocation(t *testing.T) {
 	w := theWorld(t)
 	s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 	e := w.startEngine(t, store.NewMem(), s)

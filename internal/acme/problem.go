@@ -152,7 +152,8 @@ func (p *problem) fromTransport(said *answer, err error) *problem {
 func plain(err error) string {
 	for {
 		inner := errors.Unwrap(err)
-		if inner == nil {
+		// An order that is invalid for no reason wraps a problem that is nil.
+		if word, ok := inner.(*acmeclient.Problem); inner == nil || ok && word == nil {
 			return err.Error()
 		}
 		err = inner
@@ -165,6 +166,8 @@ func causeOf(kind string, status int) cause {
 	switch kind {
 	case "rateLimited":
 		return causeLimit
+	case "badNonce", "serverInternal": // with a 400 or a 403 as well
+		return causeAuthority
 	case "caa", "connection", "dns", "incorrectResponse", "tls", "unauthorized",
 		"rejectedIdentifier", "unsupportedIdentifier":
 		return causeHost
