@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 const (
@@ -42,6 +43,7 @@ type route53Access struct {
 	endpoint          string // empty: the region's
 	hostedZone        string // empty: looked up by the zone's name
 	client            *http.Client
+	pauseMax          time.Duration // between two attempts
 }
 
 // hostedZones changes records in Amazon Route 53.
@@ -64,7 +66,7 @@ func newRoute53(a route53Access) *hostedZones {
 		}),
 		Retryer: awsretry.NewStandard(func(o *awsretry.StandardOptions) {
 			o.MaxAttempts = attemptsMost
-			o.MaxBackoff = retryAfterMax
+			o.MaxBackoff = a.pauseMax
 		}),
 	}
 	if a.endpoint != "" {
@@ -231,9 +233,14 @@ func (h *hostedZones) inSync(ctx context.Context, id string) error {
 func quoted(value string) string { return `"` + value + `"` }
 
 // inWords keeps of the library's errors what an operator can use: the service's
-// own words.
+// own words, or its status where there are none.
 func inWords(err error) error {
-	if said, ok := errors.AsType[smithy.APIError](err); ok {
+	answer, answered := errors.AsType[*smithyhttp.ResponseError](err)
+	said, ok := errors.AsType[smithy.APIError](err)
+	switch {
+	case ok && answered && said.ErrorCode() == "UnknownError":
+		return fmt.Errorf("the service answers with status %d", answer.HTTPStatusCode())
+	case ok:
 		return fmt.Errorf("the service says %s: %s", clip(said.ErrorCode()), clip(said.ErrorMessage()))
 	}
 	return err

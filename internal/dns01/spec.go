@@ -231,7 +231,7 @@ func (c *compiler) route53(s *Route53Spec, p *Provider) writer {
 		keyID: s.AccessKeyID.V, key: c.secret(s.SecretAccessKey, "secret_access_key", p),
 		token:  c.secret(s.SessionToken, "session_token", p),
 		region: s.Region.Or(route53Region), endpoint: s.Endpoint.V, hostedZone: s.HostedZoneID.V,
-		client: newHTTPClient(c.roots(s.Root)),
+		client: newHTTPClient(c.roots(s.Root)), pauseMax: retryAfterMax,
 	})
 }
 

@@ -22,7 +22,8 @@ func TestParseIssue(t *testing.T) {
 		{"ca.example; a=b", Issue{"ca.example", []Parameter{{"a", "b"}}}, true},
 		{
 			"ca.example ;accounturi = https://ca.example/acct/1;\tvalidationmethods=dns-01,http-01",
-			Issue{"ca.example", []Parameter{{"accounturi", "https://ca.example/acct/1"}, {"validationmethods", "dns-01,http-01"}}}, true,
+			Issue{"ca.example", []Parameter{{"accounturi", "https://ca.example/acct/1"}, {"validationmethods", "dns-01,http-01"}}},
+			true,
 		},
 		{"ca.example; a=", Issue{"ca.example", []Parameter{{"a", ""}}}, true},
 		{"ca.example; a=b=c", Issue{"ca.example", []Parameter{{"a", "b=c"}}}, true},
