@@ -72,30 +72,41 @@ func printCertificates(w io.Writer, list []admin.CertificateStatus, now time.Tim
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, c := range list {
-		printTrouble(w, c)
-	}
+	printTroubles(w, list)
 	return nil
 }
 
-// printTrouble says what the table has no room for: why a host has no
-// certificate, and who must do what.
-func printTrouble(w io.Writer, c admin.CertificateStatus) {
-	lines := []string{c.Detail, c.LastError}
+// printTroubles says what the table has no room for: why a host has no
+// certificate, and who must do what. What is the same for many is said once.
+func printTroubles(w io.Writer, list []admin.CertificateStatus) {
+	type trouble struct{ state, text string }
+	var order []trouble
+	names := make(map[trouble][]string)
+	for _, c := range list {
+		t := trouble{c.State, troubleOf(c)}
+		if t.text == "" {
+			continue
+		}
+		if names[t] == nil {
+			order = append(order, t)
+		}
+		names[t] = append(names[t], c.Names...)
+	}
+	for _, t := range order {
+		fmt.Fprintf(w, "\n%s (%s)\n  %s\n", some(names[t]), t.state, strings.ReplaceAll(t.text, "\n", "\n  "))
+	}
+}
+
+// troubleOf returns what is to be said of one certificate, a line for each.
+func troubleOf(c admin.CertificateStatus) string {
+	lines := []string{c.Detail}
 	if c.LastError != "" {
-		lines[1] = "the authority says: " + c.LastError
+		lines = append(lines, "the authority says: "+c.LastError)
 	}
 	if c.Record != "" {
 		lines = append(lines, "to set: "+c.Record)
 	}
-	lines = nonEmpty(lines)
-	if len(lines) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\n%s (%s)\n", some(c.Names), c.State)
-	for _, line := range lines {
-		fmt.Fprintf(w, "  %s\n", strings.ReplaceAll(line, "\n", "\n  "))
-	}
+	return strings.Join(nonEmpty(lines), "\n")
 }
 
 func nonEmpty(lines []string) (kept []string) {

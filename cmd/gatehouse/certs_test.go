@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -50,6 +51,14 @@ d.example (pending-dns)
   d.example does not lead here
   to set: d.example. A 192.0.2.1
 `
+	for i := range 3 {
+		list = append(list, admin.CertificateStatus{Names: []string{fmt.Sprintf("%d.example", i)}, State: "queued", Detail: "no authority works"})
+	}
+	many := new(bytes.Buffer)
+	printTroubles(many, list[5:])
+	if want := "\n0.example, 1.example, 2.example (queued)\n  no authority works\n"; many.String() != want {
+		t.Errorf("what is the same for many: %q, want %q", many, want)
+	}
 	squeeze := func(text string) string {
 		var lines []string
 		for line := range strings.Lines(text) {
