@@ -127,6 +127,17 @@ func (c *conn) sever() {
 	_ = c.Conn.Close()
 }
 
+// abandon closes the connection in the middle of an answer. What the kernel
+// holds for a client that has run out of time is thrown away: up to some
+// megabytes would stay there for as long as it answers probes, and count against
+// nobody.
+func (c *conn) abandon() {
+	if c.watch.expired() {
+		c.sever()
+	}
+	_ = c.Close()
+}
+
 const (
 	// lingerTime is how long a client that is still sending is listened to
 	// after its last answer: to close at once would send an RST, and that makes

@@ -174,5 +174,5 @@ func (a *http1Answer) end(trailers []http1.Field) error {
 // TLS lets the client take what it has for the whole.
 func (a *http1Answer) abort() {
 	a.cut, a.keep = true, false
-	_ = a.client.conn.Close()
+	a.client.conn.abandon()
 }

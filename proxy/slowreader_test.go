@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -77,8 +78,10 @@ func TestSlowReader(t *testing.T) {
 			t.Fatal(err)
 		}
 		n, err := io.Copy(io.Discard, answer.Body)
-		if timeout, ok := err.(net.Error); err == nil || ok && timeout.Timeout() {
-			t.Errorf("after %d bytes the answer ends with %v; want one that is cut", n, err)
+		// An end in order would leave megabytes in the kernel for as long as the
+		// client's answers to its probes, and nobody would count them.
+		if !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("after %d bytes the answer ends with %v; want a reset", n, err)
 		}
 		w.logs(`"status":200,"reason":"too_slow"`)
 	})

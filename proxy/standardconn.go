@@ -218,7 +218,11 @@ func (c *standardConn) stop() {
 // Close ends the connection in order. A client that may still be sending is
 // heard out before.
 func (c *standardConn) Close() error {
-	if c.lingers && !c.writeFailed.Load() {
+	if c.writeFailed.Load() {
+		c.conn.abandon()
+		return nil
+	}
+	if c.lingers {
 		c.lingers = false
 		room := c.conn.server.buffers.takeHead()
 		c.conn.linger(c.Conn, room[:])

@@ -162,7 +162,7 @@ func (q *standardRequest) end(trailers []http1.Field) error {
 // abort closes the connection without a close_notify, as on the other plane.
 func (q *standardRequest) abort() {
 	q.aborted = true
-	_ = q.conn.Close()
+	q.conn.abandon()
 }
 
 // switchProtocols takes the connection from the library and sends the 101.
