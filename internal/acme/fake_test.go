@@ -106,8 +106,11 @@ func (c *fakeEngine) obtain(ctx context.Context, req request) (*bundle, error) {
 	if err != nil {
 		return nil, localProblem("wait for the certificate", err)
 	}
-	if c.refuse != nil {
-		if err := c.refuse(req, tries); err != nil {
+	c.mu.Lock()
+	refuse := c.refuse
+	c.mu.Unlock()
+	if refuse != nil {
+		if err := refuse(req, tries); err != nil {
 			c.mu.Lock()
 			c.orders[at].failed = true
 			c.mu.Unlock()
@@ -149,8 +152,11 @@ func (c *fakeCA) mint(req request) (*bundle, error) {
 		Name: req.Name, Tenant: req.Tenant, CA: req.CA.Name, CAID: req.CA.ID, Profile: req.CA.profile(req.Host),
 		Because: req.Because, Chain: [][]byte{der}, Key: c.der, Obtained: now,
 	}
-	if c.suggests != nil {
-		b.Window = c.suggests(b, leaf, now)
+	c.mu.Lock()
+	suggests := c.suggests
+	c.mu.Unlock()
+	if suggests != nil {
+		b.Window = suggests(b, leaf, now)
 	}
 	return b, nil
 }
@@ -182,12 +188,13 @@ func (c *fakeCA) mintAlike(req request, now time.Time) (*bundle, error) {
 func (c *fakeEngine) window(_ context.Context, b *bundle) (ariWindow, error) {
 	c.mu.Lock()
 	c.windows++
+	suggests := c.suggests
 	c.mu.Unlock()
 	leaf, err := b.leaf()
-	if err != nil || c.suggests == nil {
+	if err != nil || suggests == nil {
 		return ariWindow{}, err
 	}
-	return c.suggests(b, leaf, c.now()), nil
+	return suggests(b, leaf, c.now()), nil
 }
 
 func (c *fakeEngine) staple(_ context.Context, b *bundle) (staple, error) {
@@ -211,6 +218,20 @@ func (c *fakeEngine) accounts(context.Context) ([]AccountStatus, error) {
 }
 
 func (c *fakeEngine) rollKey(context.Context, *authority) error { return nil }
+
+// refusing changes what orders end in, from now on.
+func (c *fakeCA) refusing(f func(req request, tries int) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuse = f
+}
+
+// suggest changes the windows, from now on.
+func (c *fakeCA) suggest(f func(*bundle, *x509.Certificate, time.Time) ariWindow) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.suggests = f
+}
 
 func (c *fakeCA) placed() []fakeOrder {
 	c.mu.Lock()

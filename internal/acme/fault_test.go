@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,7 @@ func TestAuthorityDownForThreeDays(t *testing.T) {
 			return p
 		}
 		k.m.Configure(testSettings())
-		k.m.SetHosts(fleet("acme", 250))
+		k.m.SetHosts(fleet("acme", 150))
 		k.run()
 		settle(72 * time.Hour)
 		placed := k.ca.placed()
@@ -33,10 +34,10 @@ func TestAuthorityDownForThreeDays(t *testing.T) {
 		if b := k.m.Budgets()[0]; b.Down.IsZero() || !strings.Contains(b.Why, "connection refused") {
 			t.Errorf("the budget does not say that the authority is down: %+v", b)
 		}
-		if s := k.status("h00200-acme.example"); !strings.Contains(s.Detail+s.LastError, "connection refused") {
+		if s := k.status("h00120-acme.example"); !strings.Contains(s.Detail+s.LastError, "connection refused") {
 			t.Errorf("a host does not say what it waits for: %+v", s)
 		}
-		k.ca.refuse = nil
+		k.ca.refusing(nil)
 		settle(time.Hour)
 		for _, s := range k.m.Hosts() {
 			if s.State != StateValid {
@@ -236,7 +237,8 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			return nil
 		}
 		for i := range 40 {
-			mortal := &mortalStore{Store: k.blobs.Store, left: i}
+			mortal := &mortalStore{Store: k.blobs.Store}
+			mortal.left.Store(int32(i))
 			k.again()
 			k.m.o.Store, k.m.shelf.store, k.m.budget.store = mortal, mortal, mortal
 			k.ca.shelf.store = mortal
@@ -245,7 +247,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 			k.m.SetHosts(fleet("acme", 8))
 			k.run()
 			settle(30 * time.Second)
-			mortal.left = 0 // not even the last writes
+			mortal.left.Store(0) // not even the last writes
 			k.end()
 		}
 		var failed []time.Time
@@ -269,18 +271,18 @@ func TestKilledAgainAndAgain(t *testing.T) {
 // mortalStore does so many writes and then none, as a process that was killed.
 type mortalStore struct {
 	store.Store
-	left int
+	left atomic.Int32
 }
 
 func (s *mortalStore) Put(ctx context.Context, key string, value []byte) error {
-	if s.left--; s.left < 0 {
+	if s.left.Add(-1) < 0 {
 		return errFull
 	}
 	return s.Store.Put(ctx, key, value)
 }
 
 func (s *mortalStore) Delete(ctx context.Context, key string) error {
-	if s.left--; s.left < 0 {
+	if s.left.Add(-1) < 0 {
 		return errFull
 	}
 	return s.Store.Delete(ctx, key)

@@ -115,9 +115,11 @@ func (m *Manager) Configure(s *Settings) {
 	if sameSettings(former, s) {
 		return
 	}
-	clear(m.outages)
-	for _, e := range m.hosts {
-		m.forgive(e)
+	if former != nil && s != nil { // not at the start: what the store knows holds
+		clear(m.outages)
+		for _, e := range m.hosts {
+			m.forgive(e)
+		}
 	}
 	m.requeue()
 	m.poke()

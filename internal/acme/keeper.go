@@ -74,7 +74,7 @@ func (m *Manager) step(ctx context.Context) time.Duration {
 	}
 	m.startProbe(ctx, now)
 	m.startLooks(ctx)
-	m.startRefreshes(ctx)
+	m.startRefreshes(ctx, now)
 	m.startOrders(ctx, now)
 	return m.pause(now)
 }

@@ -14,19 +14,30 @@ const (
 
 	// stapleFailed is when a responder that did not answer is asked again.
 	stapleFailed = time.Hour
+
+	// sweepAfter is how long after its end the certificate of a host that nobody
+	// wants is removed from the store.
+	sweepAfter = 7 * 24 * time.Hour
 )
 
-// listRefresh lists a host whose window or staple is due. While an authority
-// is down nobody asks it.
+// listRefresh lists a host whose window or staple is due, or whose certificate
+// nobody will ever want again.
 func (m *Manager) listRefresh(e *entry, now time.Time) {
-	h := e.held
-	if e.refresh || !e.wanted || h == nil || m.settings == nil || h.expired(now) {
-		return
-	}
-	if h.stapleDue(now) || h.windowDue(now) && m.reachable(e, now) {
+	if !e.refresh && e.held != nil && (m.refreshDue(e, now) || m.sweepDue(e, now)) {
 		e.refresh = true
 		m.work.toRefresh = append(m.work.toRefresh, e)
 	}
+}
+
+// refreshDue reports whether to ask for window or staple. While an authority is
+// down nobody asks it.
+func (m *Manager) refreshDue(e *entry, now time.Time) bool {
+	return e.wanted && m.settings != nil && !e.held.expired(now) &&
+		(e.held.stapleDue(now) || e.held.windowDue(now) && m.reachable(e, now))
+}
+
+func (m *Manager) sweepDue(e *entry, now time.Time) bool {
+	return m.named && !e.wanted && e.stop == nil && now.Sub(e.held.notAfter) > sweepAfter
 }
 
 // reachable reports whether the authority of the certificate held is one of
@@ -41,17 +52,40 @@ func (m *Manager) reachable(e *entry, now time.Time) bool {
 	return false
 }
 
-func (m *Manager) startRefreshes(ctx context.Context) {
+func (m *Manager) startRefreshes(ctx context.Context, now time.Time) {
 	for m.work.refreshes < refreshesAtOnce && len(m.work.toRefresh) > 0 {
 		e := m.work.toRefresh[0]
 		m.work.toRefresh = m.work.toRefresh[1:]
-		m.work.refreshes++
 		h := e.held
-		m.group.Go(func() { m.refreshOne(ctx, e, h) })
+		do := m.refreshOne
+		switch {
+		case h != nil && m.refreshDue(e, now):
+		case h != nil && m.sweepDue(e, now):
+			do = m.sweepOne
+		default: // it went or was replaced since it was listed
+			e.refresh = false
+			continue
+		}
+		m.work.refreshes++
+		m.group.Go(func() { do(ctx, e, h) })
 	}
 }
 
-// renewed is what a refresh found.
+// sweepOne removes a certificate that ended long ago.
+func (m *Manager) sweepOne(ctx context.Context, e *entry, h *held) {
+	err := m.shelf.store.Delete(ctx, bundleKey(e.Name))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.work.refreshes--
+	e.refresh = false
+	m.poke()
+	if err == nil && !e.wanted && e.held == h {
+		e.held = nil
+		m.tidy(e)
+	}
+}
+
+// refreshed is what a refresh found.
 type refreshed struct {
 	window  ariWindow
 	staple  staple
