@@ -295,6 +295,9 @@ func (t *trip) pass(piece []byte) error {
 		return errClient
 	}
 	t.ex.bytesOut += int64(len(piece))
+	if t.ex.paced && !t.ex.keepPace(len(piece), t.ex.down.flush) {
+		return errClient
+	}
 	return nil
 }
 

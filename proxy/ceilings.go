@@ -12,6 +12,7 @@ type ceiling struct {
 	requests limit.Rate
 	inFlight limit.Gate
 	sockets  limit.Gate
+	flow     limit.Flow
 	clients  *limit.Keyed // their requests
 	held     limit.Counts // requests in progress of each client
 }
@@ -57,6 +58,7 @@ func (s *Server) ceiling(r *running, rules *tenancy.Ceiling, former *running) *c
 	}
 	c.inFlight.Set(rules.InFlight)
 	c.sockets.Set(limit.Bounds{Most: rules.WebSockets})
+	c.flow.Set(rules.Bandwidth)
 	r.counted[rules.Name] = c
 	r.levels = append(r.levels, bound{rules, c})
 	return c

@@ -45,6 +45,7 @@ type exchange struct {
 	// The ceilings that it is below, and what it holds of each.
 	bounds []bound
 	held   [tenancy.CeilingsMax]held
+	paced  bool // one of them bounds the bandwidth
 
 	// What became of it; finish reads these.
 	ref       [refBytes]byte

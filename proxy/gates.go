@@ -70,6 +70,7 @@ func (s *Server) admitRequest(ex *exchange) bool {
 		if !s.enter(ex, i) {
 			return false
 		}
+		ex.paced = ex.paced || ex.bounds[i].rules.Bandwidth > 0
 	}
 	if ex.framing == http1.ContentLength && ex.body.length() > ex.verdict.Route.Limits().Body {
 		return s.refuseFor(ex, tenancy.BodyTooLarge, 0)

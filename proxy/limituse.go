@@ -39,6 +39,9 @@ func (b *bound) use(key string, now int64) (used float64, words string) {
 	case "websockets":
 		inside, _ := b.counted.sockets.Load()
 		return float64(inside) / float64(b.rules.WebSockets), fmt.Sprintf("%d", inside)
+	case "bandwidth":
+		used = b.counted.flow.Used(now)
+		return used, fmt.Sprintf("%.0f%%", 100*used)
 	case "client.requests":
 		return 0, fmt.Sprintf("%d clients", b.counted.clients.Len(now))
 	}
@@ -57,21 +60,25 @@ func (s *Server) measureLimits(now int64) {
 }
 
 func (r *running) measure(now int64) {
-	near := [len(metrics.LimitNames)]float64{-1, -1, -1}
+	near := [len(metrics.LimitNames)]float64{-1, -1, -1, -1}
+	nearer := func(l metrics.Limit, share float64) { near[l] = max(near[l], share) }
 	queued := 0
 	for i := range r.levels {
-		b := &r.levels[i]
-		if b.rules.Requests.Burst > 0 {
-			near[metrics.LimitRequests] = max(near[metrics.LimitRequests], b.counted.requests.Used(now, b.rules.Requests))
+		rules, counted := r.levels[i].rules, r.levels[i].counted
+		if rules.Requests.Burst > 0 {
+			nearer(metrics.LimitRequests, counted.requests.Used(now, rules.Requests))
 		}
-		if most := b.rules.InFlight.Most; most > 0 {
-			inside, waiting := b.counted.inFlight.Load()
-			near[metrics.LimitInFlight] = max(near[metrics.LimitInFlight], float64(inside)/float64(most))
+		if rules.InFlight.Most > 0 {
+			inside, waiting := counted.inFlight.Load()
+			nearer(metrics.LimitInFlight, float64(inside)/float64(rules.InFlight.Most))
 			queued += waiting
 		}
-		if most := b.rules.WebSockets; most > 0 {
-			inside, _ := b.counted.sockets.Load()
-			near[metrics.LimitWebSockets] = max(near[metrics.LimitWebSockets], float64(inside)/float64(most))
+		if rules.WebSockets > 0 {
+			inside, _ := counted.sockets.Load()
+			nearer(metrics.LimitWebSockets, float64(inside)/float64(rules.WebSockets))
+		}
+		if rules.Bandwidth > 0 {
+			nearer(metrics.LimitBandwidth, counted.flow.Used(now))
 		}
 	}
 	for l, share := range near {

@@ -166,6 +166,9 @@ func (p *pipe) pass(to net.Conn, b []byte, count *atomic.Int64) bool {
 	p.progress()
 	n, err := to.Write(b)
 	count.Add(int64(n))
+	if p.ex.paced && to == p.client && err == nil {
+		return p.ex.keepPace(n, nothingHeld)
+	}
 	return err == nil
 }
 

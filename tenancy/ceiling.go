@@ -18,6 +18,7 @@ type Ceiling struct {
 	Requests   limit.Quota  // zero: any number
 	InFlight   limit.Bounds // Most 0: any number
 	WebSockets int          // 0: they count for InFlight
+	Bandwidth  int64        // bytes in a second to clients; 0: any number
 	Client     ClientCeiling
 	rows       []LimitRow
 }
@@ -71,6 +72,10 @@ const (
 	inFlightMost = 1_000_000
 	// queueMost: each that waits holds a goroutine and its buffers.
 	queueMost = 10_000
+	// bandwidthLeast is a slow telephone line; below it nothing arrives.
+	bandwidthLeast = 1 << 10
+	// bandwidthMost is more than network cards carry.
+	bandwidthMost = 100 << 30
 	// queueWaitLeast is the time of a fast answer.
 	queueWaitLeast = 10 * time.Millisecond
 	// queueWaitMost: clients and the proxies before them give up.
@@ -98,6 +103,9 @@ func (s *LimitsSpec) ceiling(name string) *Ceiling {
 		c.addCount("in_flight", s.InFlight, fmt.Sprintf(", and %d wait up to %s", c.InFlight.Queue, conf.Duration(c.InFlight.Wait)))
 	}
 	c.addCount("websockets", s.WebSockets, "")
+	if c.Bandwidth = int64(s.Bandwidth.V); c.Bandwidth > 0 {
+		c.rows = append(c.rows, LimitRow{"bandwidth", s.Bandwidth.V.String(), s.Bandwidth.Pos})
+	}
 	if len(c.rows) == 0 {
 		return nil
 	}

@@ -18,6 +18,7 @@ func (s *LimitsSpec) ceilings() []boundedLimit {
 		{"queue", s.Queue.Pos, int64(s.Queue.V), 0, queueMost, decimal, wait},
 		{"queue_wait", s.QueueWait.Pos, int64(s.QueueWait.V), int64(queueWaitLeast), int64(queueWaitMost), duration, wait},
 		boundedCount("websockets", s.WebSockets),
+		boundedBandwidth(s.Bandwidth),
 	}
 }
 
@@ -61,6 +62,14 @@ func boundedRate(name string, at conf.At[conf.OrOff[conf.Rate]]) boundedLimit {
 		return at.V.V.String()
 	}
 	return boundedLimit{name, at.Pos, int64(at.V.V.Every()), int64(time.Second / requestsMost), int64(requestsEveryMost), text, ""}
+}
+
+func boundedBandwidth(at conf.At[conf.ByteRate]) boundedLimit {
+	if at.V == 0 {
+		return boundedLimit{name: "bandwidth"}
+	}
+	text := func(n int64) string { return conf.ByteRate(n).String() }
+	return boundedLimit{"bandwidth", at.Pos, int64(at.V), bandwidthLeast, bandwidthMost, text, "write off to take any"}
 }
 
 func boundedCount(name string, at conf.At[conf.OrOff[conf.Count]]) boundedLimit {

@@ -110,7 +110,7 @@ func (d digester) ceilings(ceilings []*Ceiling) {
 		for _, q := range []limit.Quota{c.Requests, c.Client.Requests} {
 			d.numbers(int64(q.Every), q.Burst)
 		}
-		d.numbers(int64(c.InFlight.Most), int64(c.InFlight.Queue), int64(c.InFlight.Wait), int64(c.WebSockets), int64(c.Client.InFlight))
+		d.numbers(int64(c.InFlight.Most), int64(c.InFlight.Queue), int64(c.InFlight.Wait), int64(c.WebSockets), c.Bandwidth, int64(c.Client.InFlight))
 	}
 }
 

@@ -10,10 +10,11 @@ const (
 	LimitRequests   Limit = iota // how often requests may come
 	LimitInFlight                // how many may be in progress
 	LimitWebSockets              // how many WebSockets may be open
+	LimitBandwidth               // how much may go to clients
 )
 
 // LimitNames are the values of the label limit, by Limit.
-var LimitNames = [...]string{"requests", "in_flight", "websockets"}
+var LimitNames = [...]string{"requests", "in_flight", "websockets", "bandwidth"}
 
 // limitUse is how near a tenant is to its limits.
 type limitUse struct {
