@@ -24,6 +24,7 @@ func (w *world) strictAuthority(t *testing.T, eab *binding) *authority {
 }
 
 func TestBinding(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	right, err := base64.RawURLEncoding.DecodeString(bindingKey)
 	if err != nil {
@@ -64,6 +65,7 @@ func isBadNonce(err error) bool {
 }
 
 func TestWrongEmail(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	a := authorityAt(t, w.ca.Directory, w.ca.Root)
 	a.email = "no address"
@@ -82,6 +84,7 @@ func TestWrongEmail(t *testing.T) {
 
 // TestChangedEmail: the authority is told, and one that refuses stops nothing.
 func TestChangedEmail(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 	mem := store.NewMem()
@@ -118,6 +121,7 @@ func accountIn(t *testing.T, s store.Store, a *authority) *account {
 // TestAccountLost: the authority has forgotten the account, as a test authority
 // does at each start. It is registered again with its key.
 func TestAccountLost(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 	ca := s.authorities[0]
@@ -140,6 +144,7 @@ func TestAccountLost(t *testing.T) {
 }
 
 func TestRollOver(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 	ca := s.authorities[0]
@@ -165,6 +170,7 @@ func TestRollOver(t *testing.T) {
 // TestRollOverKilled cuts a roll-over off at each change of the store and
 // around the request itself. The account works afterwards, with one of the keys.
 func TestRollOverKilled(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	for name, c := range map[string]struct {
 		left  int  // changes of the store until the process dies; 0: it does not
@@ -211,6 +217,7 @@ func TestRollOverKilled(t *testing.T) {
 
 // TestAccountFull: nothing is sent to an authority before the key is stored.
 func TestAccountFull(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	full := errors.New("no space left on device")

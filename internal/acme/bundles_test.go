@@ -71,6 +71,7 @@ func TestBundlesSealedByAnother(t *testing.T) {
 
 // TestNothingSecretInLogs obtains a certificate with everything logged.
 func TestNothingSecretInLogs(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 	s.authorities[0].email = "" // no e-mail is fine, too

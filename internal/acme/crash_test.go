@@ -80,6 +80,7 @@ func (d *dying) isDead() bool {
 // and after it takes effect, and starts another on what is left. Not one order
 // more is placed, and the certificate is there.
 func TestKilledAtEachChange(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	const whole = 1 << 30
 	counted := &dying{Store: store.NewMem(), kill: func() {}, left: whole}
@@ -126,6 +127,7 @@ func (w *world) killAtChange(t *testing.T, point int, after bool) {
 // TestKilledAtEachRequest kills the process at each request to the authority,
 // before it arrives and after it had its effect.
 func TestKilledAtEachRequest(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	mustObtain(t, w.startEngine(t, store.NewMem(), s), ask(s, "requests.hosted.example"))

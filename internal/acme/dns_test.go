@@ -51,6 +51,7 @@ func (w *world) providers(t testing.TB, tenant string, zones ...string) *dns01.P
 }
 
 func TestDNS01(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	ps := w.providers(t, "acme", "dns.example")
 	w.dns.Zone("owned.example")
@@ -76,6 +77,7 @@ func TestDNS01(t *testing.T) {
 
 // TestDNS01Refused: no order is spent on a name whose records nobody may write.
 func TestDNS01Refused(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	for name, c := range map[string]struct {
 		tenant, host string

@@ -25,6 +25,7 @@ import (
 // TestHostileAuthority: whatever an authority answers, an attempt ends soon,
 // with words of bounded length.
 func TestHostileAuthority(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	for name, c := range map[string]struct {
 		path  string                                             // what is tampered with
@@ -118,6 +119,7 @@ func spoilt(res http.ResponseWriter, r *http.Request, forward http.Handler, spoi
 
 // TestWrongCertificate: an authority that issues something else is not served.
 func TestWrongCertificate(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	const name = "wrong.hosted.example"
 	for what, c := range map[string]struct {
@@ -229,6 +231,7 @@ func FuzzDecodeChain(f *testing.F) {
 
 // TestClockOfAuthority: a clock that is a day off is told, and costs no certificate.
 func TestClockOfAuthority(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	for name, off := range map[string]time.Duration{"behind": -24 * time.Hour, "ahead": 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {

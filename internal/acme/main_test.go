@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -24,8 +25,15 @@ import (
 	"gatehouse/internal/store"
 )
 
+// testsAtOnce: tests of the engine wait for an authority most of the time.
+const testsAtOnce = "16"
+
 // TestMain stops what tests share, and then looks for what was left running.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", testsAtOnce); err != nil {
+		panic(err)
+	}
 	code := m.Run()
 	shared.stop()
 	if err := goleak.Find(); err != nil && code == 0 {

@@ -49,6 +49,7 @@ func wantProblem(t *testing.T, err error, c cause, kind string) *problem {
 }
 
 func TestChallenges(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	for _, kind := range []string{"http-01", "tls-alpn-01"} {
 		t.Run(kind, func(t *testing.T) {

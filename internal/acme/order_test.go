@@ -17,6 +17,7 @@ import (
 )
 
 func TestProfiles(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	e := w.startEngine(t, store.NewMem(), s)
@@ -46,6 +47,7 @@ func TestProfiles(t *testing.T) {
 // TestRenewal: the successor has another key, replaces its predecessor at the
 // authority, and takes its place in the store.
 func TestRenewal(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	e := w.startEngine(t, store.NewMem(), s)
@@ -70,6 +72,7 @@ func TestRenewal(t *testing.T) {
 }
 
 func TestWindow(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	e := w.startEngine(t, store.NewMem(), s)
@@ -115,6 +118,7 @@ func TestWindow(t *testing.T) {
 // TestLimits: an authority that counts us out says until when, and is believed
 // within bounds.
 func TestLimits(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	for name, c := range map[string]struct {
 		retryAfter string
@@ -164,6 +168,7 @@ func tell(res http.ResponseWriter, status int, kind, detail string) {
 }
 
 func TestAuthorityDown(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	mem := store.NewMem()
@@ -190,6 +195,7 @@ func TestAuthorityDown(t *testing.T) {
 // TestLostAnswer: the answer to newOrder is lost, and the process lives. The
 // order is found, and not placed again.
 func TestLostAnswer(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	e := w.startEngine(t, store.NewMem(), s)
@@ -213,6 +219,7 @@ func TestLostAnswer(t *testing.T) {
 // TestStuck: the authority never looks at an answer. The order is kept, and
 // resumed once it does.
 func TestStuck(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	e := w.startEngine(t, store.NewMem(), s)
@@ -248,6 +255,7 @@ func TestStuck(t *testing.T) {
 // TestNotProved: nobody answers for the name. The order is dead, and the
 // owner is told in the authority's words.
 func TestNotProved(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 	mem := store.NewMem()
@@ -268,6 +276,7 @@ func TestNotProved(t *testing.T) {
 
 // TestStopped: an attempt that is cut short keeps its order.
 func TestStopped(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	e := w.startEngine(t, store.NewMem(), s)
@@ -293,6 +302,7 @@ func TestStopped(t *testing.T) {
 }
 
 func TestRevocation(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 	e := w.startEngine(t, store.NewMem(), s)

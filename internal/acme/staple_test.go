@@ -147,6 +147,7 @@ func TestNoResponder(t *testing.T) {
 // TestMustStaple: of an authority without a responder one certificate is spent
 // to find out, and not one more.
 func TestMustStaple(t *testing.T) {
+	t.Parallel()
 	w := theWorld(t)
 	proxy, s := w.behindProxy(t)
 	s.mustStaple = true
