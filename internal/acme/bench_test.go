@@ -21,9 +21,11 @@ func BenchmarkSetHosts(b *testing.B) {
 func BenchmarkScan(b *testing.B) {
 	k := keep(b)
 	k.m.Configure(testSettings())
+	k.ca.suggests = windowAt(0.6, 0.7)
 	k.stock(city(100_000))
+	k.m.scan(k.now(), true)
 	for b.Loop() {
-		k.m.scan(k.now())
+		k.m.scan(k.now(), false)
 	}
 }
 
@@ -40,7 +42,7 @@ func BenchmarkHosts(b *testing.B) {
 			} else {
 				k.m.SetHosts(hosts)
 			}
-			k.m.scan(k.now())
+			k.m.scan(k.now(), true)
 			for b.Loop() {
 				k.m.Hosts()
 			}

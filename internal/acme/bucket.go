@@ -67,19 +67,16 @@ func (b bucket) left(r rate, now int64) int64 {
 	return max((int64(r.per)-missing)/max(interval(r), 1), 0)
 }
 
-// until is how many tokens can be taken from now to an instant, many at most.
-func (b bucket) until(r rate, now, end int64, many int) int {
-	n := 0
-	for n < many {
-		at := b.next(r, now)
-		if at >= end {
-			break
-		}
-		b.take(r, at)
-		now = at
-		n++
+// until is how many tokens can be taken from now on before an instant.
+func (b bucket) until(r rate, now, end int64) int64 {
+	if r.count <= 0 {
+		return 0
 	}
-	return n
+	now = max(now, b.Shut)
+	if end <= now {
+		return 0
+	}
+	return max((end-1-max(b.Full, now)+int64(r.per))/max(interval(r), 1), 0)
 }
 
 // idle reports whether the bucket is like one that was never used.

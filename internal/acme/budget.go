@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,40 +70,63 @@ const (
 	scopeFailures scope = 'f'
 )
 
-// bucketID names a bucket in the store: its scope, the account and, where the
-// scope is narrower, a name.
-func (p purchase) bucketID(s scope) string {
+// scopes are several, one byte each.
+type scopes string
+
+// bucketKey names a bucket: its scope, the account and, where the scope is
+// narrower, a name.
+type bucketKey struct {
+	scope         scope
+	account, name string
+}
+
+func (p purchase) key(s scope) bucketKey {
 	switch s {
 	case scopeDomain:
-		return "d " + p.account + " " + p.domain
+		return bucketKey{s, p.account, p.domain}
 	case scopeHost, scopeFailures:
-		return string(s) + " " + p.account + " " + p.name
+		return bucketKey{s, p.account, p.name}
 	}
-	return "a " + p.account
+	return bucketKey{scope: s, account: p.account}
+}
+
+// MarshalText is the key in the store. Neither accounts nor names have blanks.
+func (k bucketKey) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%c %s %s", k.scope, k.account, k.name), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (k *bucketKey) UnmarshalText(text []byte) error {
+	parts := strings.Split(string(text), " ")
+	if len(parts) != 3 || len(parts[0]) != 1 {
+		return fmt.Errorf("%q is no name of a bucket", text)
+	}
+	*k = bucketKey{scope(parts[0][0]), parts[1], parts[2]}
+	return nil
 }
 
 // pays lists the buckets that a price takes a token from. One of failed
 // validations is taken in advance and returned by success, so that a process
 // that is killed in between has counted it.
-func (p price) pays() []scope {
+func (p price) pays() scopes {
 	switch p {
 	case priceInvited:
-		return []scope{scopeFailures}
+		return "f"
 	case priceEarly:
-		return []scope{scopeFailures, scopeHost}
+		return "fh"
 	case priceRenewal:
-		return []scope{scopeFailures, scopeHost, scopeAccount}
+		return "fha"
 	case priceNew:
-		return []scope{scopeFailures, scopeHost, scopeDomain, scopeAccount}
+		return "fhda"
 	}
-	return nil
+	return ""
 }
 
 // takes reports whether a price takes from the bucket of a scope.
-func (p price) takes(s scope) bool { return slices.Contains(p.pays(), s) }
+func (p price) takes(s scope) bool { return strings.IndexByte(string(p.pays()), byte(s)) >= 0 }
 
 // everyScope is asked whether the authority sent us away, whatever is paid.
-func everyScope() []scope { return []scope{scopeAccount, scopeDomain, scopeHost} }
+const everyScope scopes = "adh"
 
 // registeredDomain is what somebody bought at a registry, by the public suffix
 // list: limits count by it. A name that is itself a suffix stands for itself.
@@ -125,7 +147,7 @@ type budget struct {
 
 	mu     sync.Mutex
 	limits tlsconfig.Budget
-	shards [budgetShards + 1]map[string]bucket
+	shards [budgetShards + 1]map[bucketKey]bucket
 	taken  [budgetShards + 1]uint64 // counts changes
 
 	saving [budgetShards + 1]chan struct{} // held while a blob is written; taken before mu
@@ -135,7 +157,7 @@ type budget struct {
 func newBudget(s store.Store, log *slog.Logger) *budget {
 	b := &budget{store: s, log: log}
 	for i := range b.shards {
-		b.shards[i] = make(map[string]bucket)
+		b.shards[i] = make(map[bucketKey]bucket)
 		b.saving[i] = make(chan struct{}, 1)
 	}
 	return b
@@ -174,7 +196,7 @@ func (p purchase) shardOf(s scope) int {
 
 // get returns a bucket, mended.
 func (b *budget) get(p purchase, s scope, now int64) bucket {
-	one := b.shards[p.shardOf(s)][p.bucketID(s)]
+	one := b.shards[p.shardOf(s)][p.key(s)]
 	if one.heal(now) {
 		b.set(p, s, one)
 	}
@@ -183,7 +205,7 @@ func (b *budget) get(p purchase, s scope, now int64) bucket {
 
 func (b *budget) set(p purchase, s scope, one bucket) {
 	i := p.shardOf(s)
-	b.shards[i][p.bucketID(s)] = one
+	b.shards[i][p.key(s)] = one
 	b.taken[i]++
 }
 
@@ -211,12 +233,14 @@ func (b *budget) next(p purchase, now int64) (at int64, why scope) {
 
 func (b *budget) nextLocked(p purchase, now int64) (at int64, why scope) {
 	at = now
-	for _, s := range p.price.pays() {
+	for _, x := range p.price.pays() {
+		s := scope(x)
 		if t := b.get(p, s, now).next(b.rate(s), now); t > at {
 			at, why = t, s
 		}
 	}
-	for _, s := range everyScope() {
+	for _, x := range everyScope {
+		s := scope(x)
 		if t := b.get(p, s, now).Shut; t > at {
 			at, why = t, s
 		}
@@ -242,7 +266,8 @@ func (b *budget) reserve(p purchase, now int64) bool {
 	if at, _ := b.nextLocked(p, now); at > now {
 		return false
 	}
-	for _, s := range p.price.pays() {
+	for _, x := range p.price.pays() {
+		s := scope(x)
 		one := b.get(p, s, now)
 		one.take(b.rate(s), now)
 		b.set(p, s, one)
@@ -251,20 +276,21 @@ func (b *budget) reserve(p purchase, now int64) bool {
 }
 
 // release returns what was reserved for an order that was never placed.
-func (b *budget) release(p purchase) { b.giveBack(p, p.price.pays()...) }
+func (b *budget) release(p purchase) { b.giveBack(p, p.price.pays()) }
 
 // succeeded returns the token of a failure that did not happen.
 func (b *budget) succeeded(p purchase) {
 	if p.price != pricePaid {
-		b.giveBack(p, scopeFailures)
+		b.giveBack(p, "f")
 	}
 }
 
-func (b *budget) giveBack(p purchase, scopes ...scope) {
+func (b *budget) giveBack(p purchase, list scopes) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, s := range scopes {
-		one := b.shards[p.shardOf(s)][p.bucketID(s)]
+	for _, x := range list {
+		s := scope(x)
+		one := b.shards[p.shardOf(s)][p.key(s)]
 		one.giveBack(b.rate(s))
 		b.set(p, s, one)
 	}
@@ -350,7 +376,7 @@ func (b *budget) load(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the budget: %w", err)
 		}
-		shard := make(map[string]bucket)
+		shard := make(map[bucketKey]bucket)
 		if err := json.Unmarshal(text, &shard); err != nil {
 			cause := &store.DamagedError{Key: key, Why: err.Error()}
 			if err := store.SetAsideDamaged(ctx, b.store, b.log, key, cause); err != nil {

@@ -200,7 +200,7 @@ func TestBucket(t *testing.T) {
 	if wait := time.Duration(b.next(r, now) - now); wait != 12*time.Minute || b.left(r, now) != 0 {
 		t.Errorf("the sixth comes after %s with %d left, want 12m", wait, b.left(r, now))
 	}
-	if n := b.until(r, now, now+int64(time.Hour), 99); n != 4 {
+	if n := b.until(r, now, now+int64(time.Hour)); n != 4 {
 		t.Errorf("%d tokens in the next hour, want 4: its end does not count", n)
 	}
 	b.shut(now, now+int64(30*time.Minute))

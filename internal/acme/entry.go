@@ -8,6 +8,7 @@ import (
 // entry is what the Manager knows of one host. The Manager's lock guards it.
 type entry struct {
 	Host
+	quiet   int64  // Unix time, ns, before which nothing becomes due
 	domain  string // registeredDomain of the name
 	wanted  bool
 	round   uint64 // of SetHosts that named it last
@@ -24,6 +25,7 @@ type entry struct {
 	issuing bool               // that is an order
 	place   place
 	turn    int64 // its place among the hosts of other tenants
+	eta     int64 // Unix time, ns; of the last estimate
 	warned  bool  // that its certificate is not good yet was told
 	listed  bool  // it waits for a look at DNS
 	refresh bool  // it waits for, or is at, a refresh of window and staple

@@ -2,7 +2,6 @@ package acme
 
 import (
 	"cmp"
-	"container/heap"
 	"slices"
 	"time"
 )
@@ -14,18 +13,10 @@ const orderTakes = 10 * time.Second
 // is worried.
 const attemptsShown = 99
 
-// waiting is one host of the queue in an estimate.
-type waiting struct {
-	entry *entry
-	cost  purchase
-	from  int64 // its own buckets have a token then
-	rank  int   // in the queue
-}
-
 // queued returns the hosts that are to be ordered for as soon as the budget lets
 // them, the most urgent first: those of the queue, those that are set aside
 // because a bucket of their own is empty, and those that are looked at.
-func (m *Manager) queued(now time.Time) (out []waiting) {
+func (m *Manager) queued(now time.Time) (out []*entry) {
 	if m.settings == nil {
 		return nil
 	}
@@ -38,41 +29,41 @@ func (m *Manager) queued(now time.Time) (out []waiting) {
 				continue
 			}
 		}
-		out = append(out, waiting{entry: e, cost: e.purchase(e.place.at.ca, now)})
+		out = append(out, e)
 	}
-	slices.SortFunc(out, func(a, b waiting) int { return compare(a.entry, b.entry) })
+	slices.SortFunc(out, compare)
 	return out
 }
 
-// estimate plays the queue through with copies of the buckets, and returns when
-// each host's order begins if nothing else happens.
-func (m *Manager) estimate(now time.Time) map[*entry]time.Time {
+// estimate plays the queue through with copies of the buckets, and notes in each
+// host when its order begins if nothing else happens.
+func (m *Manager) estimate(now time.Time) {
 	start := now.UnixNano()
 	todo := m.queued(now)
 	sim := m.budget.simulate(start)
-	for i := range todo {
+	from := make([]int64, len(todo)) // a host's own buckets have a token then
+	order := make([]int, len(todo))  // by that
+	for i, e := range todo {
 		// Hosts of one domain stand one behind the other, in the queue's order.
-		todo[i].from, todo[i].rank = sim.own(todo[i].cost), i
+		from[i], order[i] = sim.own(e.purchase(e.place.at.ca, now)), i
 	}
-	slices.SortStableFunc(todo, func(a, b waiting) int { return cmp.Compare(a.from, b.from) })
-	out := make(map[*entry]time.Time, len(todo))
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(from[a], from[b]) })
 	pace := int64(m.pace())
-	var ready byRank
+	var ready ranks
 	cursor, next := start, 0
-	for len(out) < len(todo) {
+	for range todo {
 		if len(ready) == 0 {
-			cursor = max(cursor, todo[next].from)
+			cursor = max(cursor, from[order[next]])
 		}
-		for next < len(todo) && todo[next].from <= cursor {
-			heap.Push(&ready, todo[next])
+		for next < len(order) && from[order[next]] <= cursor {
+			ready.push(order[next])
 			next++
 		}
-		first := heap.Pop(&ready).(waiting)
-		at := sim.account(first.cost, cursor)
-		out[first.entry] = instant(at)
+		e := todo[ready.pop()]
+		at := sim.account(e.purchase(e.place.at.ca, now), cursor)
+		e.eta = at
 		cursor = max(cursor, at) + pace
 	}
-	return out
 }
 
 // pace is the shortest time between the beginnings of two orders, as many as
@@ -85,55 +76,64 @@ func (m *Manager) pace() time.Duration {
 	return took / issuingAtOnce
 }
 
-// byRank is a heap of hosts by their rank in the queue.
-type byRank []waiting
+// ranks is a heap of places in the queue, the first on top.
+type ranks []int
 
-// Len implements heap.Interface.
-func (w byRank) Len() int { return len(w) }
+func (r *ranks) push(rank int) {
+	*r = append(*r, rank)
+	h := *r
+	for i := len(h) - 1; i > 0 && h[i] < h[(i-1)/2]; i = (i - 1) / 2 {
+		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
+	}
+}
 
-// Less implements heap.Interface.
-func (w byRank) Less(i, j int) bool { return w[i].rank < w[j].rank }
-
-// Swap implements heap.Interface.
-func (w byRank) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
-
-// Push implements heap.Interface.
-func (w *byRank) Push(x any) { *w = append(*w, x.(waiting)) }
-
-// Pop implements heap.Interface.
-func (w *byRank) Pop() any {
-	last := len(*w) - 1
-	x := (*w)[last]
-	*w = (*w)[:last]
-	return x
+func (r *ranks) pop() int {
+	h := *r
+	top, last := h[0], len(h)-1
+	h[0] = h[last]
+	h = h[:last]
+	*r = h
+	for i := 0; ; {
+		least := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(h); child++ {
+			if h[child] < h[least] {
+				least = child
+			}
+		}
+		if least == i {
+			return top
+		}
+		h[i], h[least] = h[least], h[i]
+		i = least
+	}
 }
 
 // simulation is buckets that can be emptied without consequences.
 type simulation struct {
 	budget *budget
 	now    int64
-	copies map[string]bucket
+	copies map[bucketKey]bucket // of accounts and domains: a host stands in the queue once
 }
 
 func (b *budget) simulate(now int64) *simulation {
-	return &simulation{b, now, make(map[string]bucket)}
+	return &simulation{b, now, make(map[bucketKey]bucket)}
 }
 
-// own takes from the buckets of domain and host, and returns when they had a
-// token.
+// own takes from the bucket of the domain, and returns when it and that of the
+// host had a token.
 func (s *simulation) own(p purchase) int64 {
 	at := s.now
-	for _, sc := range p.price.pays() {
-		if sc != scopeAccount {
+	for _, x := range p.price.pays() {
+		if sc := scope(x); sc != scopeAccount {
 			at = max(at, s.get(p, sc).next(s.budget.rate(sc), s.now))
 		}
 	}
-	for _, sc := range everyScope() {
-		if sc != scopeAccount {
+	for _, x := range everyScope {
+		if sc := scope(x); sc != scopeAccount {
 			at = max(at, s.get(p, sc).Shut)
 		}
 	}
-	s.take(p, at, scopeDomain, scopeHost)
+	s.take(p, at, scopeDomain)
 	return at
 }
 
@@ -149,19 +149,16 @@ func (s *simulation) account(p purchase, from int64) int64 {
 	return at
 }
 
-func (s *simulation) take(p purchase, at int64, scopes ...scope) {
-	for _, sc := range scopes {
-		if p.price.takes(sc) {
-			one := s.get(p, sc)
-			one.take(s.budget.rate(sc), at)
-			s.copies[p.bucketID(sc)] = one
-		}
+func (s *simulation) take(p purchase, at int64, sc scope) {
+	if p.price.takes(sc) {
+		one := s.get(p, sc)
+		one.take(s.budget.rate(sc), at)
+		s.copies[p.key(sc)] = one
 	}
 }
 
 func (s *simulation) get(p purchase, sc scope) bucket {
-	id := p.bucketID(sc)
-	one, ok := s.copies[id]
+	one, ok := s.copies[p.key(sc)]
 	if !ok {
 		s.budget.mu.Lock()
 		one = s.budget.get(p, sc, s.now)
@@ -173,7 +170,7 @@ func (s *simulation) get(p purchase, sc scope) bucket {
 // attemptsLeft is how many orders can fail for a host, at the present budget
 // and with the usual waits between them, before its certificate ends.
 func (m *Manager) attemptsLeft(e *entry, eta, now time.Time) int {
-	if e.held == nil {
+	if e.held == nil || m.settings == nil {
 		return 0
 	}
 	end := e.held.notAfter
@@ -181,30 +178,25 @@ func (m *Manager) attemptsLeft(e *entry, eta, now time.Time) int {
 	if !e.needs(m.settings, now) {
 		at = latest(at, e.held.renewal.at)
 	}
-	cost := purchase{name: e.Name, domain: e.domain, price: priceNew}
-	if len(m.settings.authorities) > 0 {
-		cost = e.purchase(m.settings.authorities[0], at)
+	if !at.Before(end) {
+		return 0
 	}
+	cost := e.purchase(m.settings.authorities[0], at)
 	tries := m.budget.attempts(cost, at.UnixNano(), end.UnixNano())
-	n := 0
-	for fails := e.fails() + 1; n < tries && at.Before(end); fails++ {
-		at = at.Add(backoff(causeHost, fails, e.Name))
-		n++
-	}
-	return n
+	return min(tries, attempts(causeHost, e.fails(), end.Sub(at), e.Name))
 }
 
 // attempts is how many orders for a name can be paid for between two instants.
 func (b *budget) attempts(p purchase, from, end int64) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := attemptsShown
-	for _, s := range p.price.pays() {
-		if s == scopeHost || s == scopeDomain {
-			n = min(n, b.get(p, s, from).until(b.rate(s), from, end, n))
+	n := int64(attemptsShown)
+	for _, s := range []scope{scopeHost, scopeDomain} {
+		if p.price.takes(s) {
+			n = min(n, b.get(p, s, from).until(b.rate(s), from, end))
 		}
 	}
-	return n
+	return int(n)
 }
 
 func latest(first time.Time, others ...time.Time) time.Time {

@@ -69,7 +69,7 @@ func (m *Manager) step(ctx context.Context) time.Duration {
 		m.budget.rewound(now.UnixNano())
 	}
 	if m.rescan || age >= lookEvery || age < 0 {
-		m.scan(now)
+		m.scan(now, m.rescan || age < 0)
 		m.measure(now)
 	}
 	m.startProbe(ctx, now)
@@ -79,11 +79,17 @@ func (m *Manager) step(ctx context.Context) time.Duration {
 	return m.pause(now)
 }
 
-// scan looks at all hosts: it takes some milliseconds for 100,000.
-func (m *Manager) scan(now time.Time) {
+// scan looks at all hosts, without all at those alone that are not quiet: that
+// takes some milliseconds for 100,000.
+func (m *Manager) scan(now time.Time, all bool) {
 	m.rescan, m.scanned = false, now
+	t := now.UnixNano()
 	var fresh []*entry
 	for _, e := range m.hosts {
+		if !all && t < e.quiet {
+			continue
+		}
+		e.quiet = 0
 		m.listRefresh(e, now)
 		switch {
 		case e.place.lane != nil && e.needs(m.settings, now):
@@ -114,6 +120,7 @@ func (m *Manager) consider(e *entry, now time.Time) {
 // due reports whether a host is to stand in the queue, takes it out if not, and
 // lists it for a look at DNS first where that is missing.
 func (m *Manager) due(e *entry, now time.Time) bool {
+	e.quiet = 0
 	if e.stop != nil || e.listed {
 		return false
 	}
@@ -121,6 +128,7 @@ func (m *Manager) due(e *entry, now time.Time) bool {
 		m.queue.remove(e)
 		e.turn, e.since = 0, time.Time{}
 		m.tellClock(e, now)
+		e.quiet = e.quietUntil(now)
 		return false
 	}
 	if e.since.IsZero() {

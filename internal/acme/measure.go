@@ -56,13 +56,10 @@ func (m *Manager) measureHeld(s *metrics.ACMESnapshot, e *entry, now time.Time) 
 	if needs && e.check.parked() == StateParked {
 		return
 	}
-	if needs && !e.moved(m.settings) {
+	if needs && e.held.due(now) {
 		s.Lag = max(s.Lag, now.Sub(e.held.renewal.at))
 	}
-	left := 0
-	if m.settings != nil {
-		left = m.attemptsLeft(e, time.Time{}, now)
-	}
+	left := m.attemptsLeft(e, time.Time{}, now)
 	t, known := s.Tenants[e.Tenant]
 	if !known || e.held.notAfter.Before(t.NotAfter) {
 		t.NotAfter = e.held.notAfter

@@ -34,7 +34,7 @@ func TestMetrics(t *testing.T) {
 		k.ca.refusing(func(request, int) error { return said(causeHost, "unauthorized", "no") })
 		settle(110 * time.Hour)
 		k.blobs.Fail(errFull)
-		settle(10 * time.Hour)
+		settle(26 * time.Hour)
 		wantMetrics(t, set,
 			`gatehouse_acme_orders_total{ca="one",result="failed_host"}`,
 			`gatehouse_acme_store_works 0`,

@@ -80,3 +80,23 @@ func (h *held) windowDue(now time.Time) bool {
 func (h *held) stapleDue(now time.Time) bool {
 	return !h.stapleAgain.IsZero() && (!h.stapleAgain.After(now) || h.stapleAgain.Sub(now) > h.lifetime())
 }
+
+// quietUntil is when the next of all this can become due, for a host that
+// needs nothing now.
+func (e *entry) quietUntil(now time.Time) int64 {
+	h := e.held
+	switch {
+	case h == nil || h.early(now):
+		return 0
+	case !e.wanted:
+		return h.notAfter.Add(sweepAfter).UnixNano()
+	}
+	next := min(h.renewal.at.UnixNano(), h.notAfter.UnixNano())
+	if h.caID != "" {
+		next = min(next, h.window.Again.UnixNano())
+	}
+	if !h.stapleAgain.IsZero() {
+		next = min(next, h.stapleAgain.UnixNano())
+	}
+	return next
+}

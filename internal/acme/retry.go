@@ -36,6 +36,23 @@ func backoff(c cause, fails int, name string) time.Duration {
 	return wait + time.Duration(float64(wait)/10*spread(name))
 }
 
+// attempts is how many attempts there can be in a time, the first at its
+// beginning, after so many that failed.
+func attempts(c cause, fails int, in time.Duration, name string) int {
+	last := len(patience(c))
+	n := 1
+	for {
+		wait := backoff(c, fails+n, name)
+		if fails+n >= last {
+			return n + int((in-1)/wait)
+		}
+		if in -= wait; in <= 0 {
+			return n
+		}
+		n++
+	}
+}
+
 // spread is a number from 0 to 1 that is always the same for a name.
 func spread(name string) float64 {
 	h := uint32(2166136261)

@@ -47,16 +47,26 @@ type BudgetStatus struct {
 func (m *Manager) Hosts() []HostStatus {
 	m.mu.Lock()
 	now := m.o.Now()
-	eta := m.estimate(now)
+	m.estimate(now)
 	out := make([]HostStatus, 0, len(m.hosts))
 	for _, e := range m.hosts {
 		if e.wanted {
-			out = append(out, m.status(e, eta[e], now))
+			out = append(out, m.status(e, e.takeETA(), now))
 		}
 	}
 	m.mu.Unlock()
 	slices.SortFunc(out, func(a, b HostStatus) int { return strings.Compare(a.Host, b.Host) })
 	return out
+}
+
+// takeETA returns the estimate, once: it is soon out of date.
+func (e *entry) takeETA() time.Time {
+	if e.eta == 0 {
+		return time.Time{}
+	}
+	at := instant(e.eta)
+	e.eta = 0
+	return at
 }
 
 // Host returns how it stands with one host; false where nobody wants it. Its
@@ -78,9 +88,7 @@ func (m *Manager) status(e *entry, eta, now time.Time) HostStatus {
 		s.CA, s.Profile, s.Serial, s.Because = h.ca, h.profile, h.serial, h.because
 		s.NotBefore, s.NotAfter = h.notBefore, h.notAfter
 		s.RenewFrom, s.RenewUntil, s.RenewAt = r.from, r.until, r.at
-		if m.settings != nil {
-			s.AttemptsLeft = m.attemptsLeft(e, eta, now)
-		}
+		s.AttemptsLeft = m.attemptsLeft(e, eta, now)
 	}
 	if t := e.trouble; t != nil {
 		s.LastError, s.Failures = t.words, t.fails
