@@ -99,8 +99,9 @@ func (s *Server) challengeConfig(c *conn, hello *tls.ClientHelloInfo) *tls.Confi
 		c.refusal = tenancy.UnknownHost
 		return s.policies.Refusing()
 	}
-	s.signing <- struct{}{}
-	c.signs = true
+	if !s.sign(c, "", 1) {
+		return s.policies.Refusing()
+	}
 	return s.policies.Challenge()
 }
 

@@ -41,7 +41,7 @@ type conn struct {
 	// The following belong to the goroutine of the handshake.
 	refusal     tenancy.Reason
 	certificate *tls.Certificate
-	signs       bool // holds a token of Server.signing
+	signs       bool // holds a slot of Server.signing
 
 	claims    claims
 	tenant    *metrics.Tenant // counts the connection since settle; may be nil

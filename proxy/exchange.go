@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/internal/http1"
+	"gatehouse/internal/limit"
 	"gatehouse/tenancy"
 )
 
@@ -45,7 +46,8 @@ type exchange struct {
 	// The ceilings that it is below, and what it holds of each.
 	bounds []bound
 	held   [tenancy.CeilingsMax]held
-	paced  bool // one of them bounds the bandwidth
+	place  *limit.Holder // whose place among all requests it has; nil for none
+	paced  bool          // one of them bounds the bandwidth
 
 	// What became of it; finish reads these.
 	ref       [refBytes]byte
@@ -129,7 +131,7 @@ func (s *Server) serveExchange(ex *exchange) {
 		s.refuse(ex, ex.verdict.Status, ex.verdict.Reason)
 		return
 	}
-	if s.admitClient(ex) && s.admitRequest(ex) {
+	if s.admitClient(ex) && s.takePlace(ex) && s.admitRequest(ex) {
 		ex.work.trip.run(ex)
 	}
 }

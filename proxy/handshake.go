@@ -58,9 +58,23 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		c.refusal = tenancy.NoCertificate
 		return s.policies.Refusing(), nil
 	}
-	s.signing <- struct{}{}
-	c.signs = true
+	if t := v.Host.Tenant(); !s.sign(c, t.ID(), t.Weight()) {
+		return s.policies.Refusing(), nil
+	}
 	return s.policies.Config(c.peer.profile), nil
+}
+
+// sign waits until the handshake may compute, for a tenant or for nobody's. Where
+// too many wait, those of the tenant with the most for its weight may not: the
+// connection is closed, and false.
+func (s *Server) sign(c *conn, tenant string, weight int) bool {
+	turn := s.signing.Enter(tenant, weight)
+	c.signs = turn == nil || turn.Wait(c.peer.timeouts.Header)
+	if !c.signs {
+		c.refusal = tenancy.TooManyConnections
+		c.sever()
+	}
+	return c.signs
 }
 
 // settle notes which host the handshake named.
@@ -90,12 +104,12 @@ func (s *Server) tenantOf(sni string) (id string, ok bool) {
 	return host.Tenant().ID(), true
 }
 
-// signed gives back the token that lets a handshake compute, when it begins to
+// signed gives back the slot that lets a handshake compute, when it begins to
 // wait for the network.
 func (c *conn) signed() {
 	if c.signs {
 		c.signs = false
-		<-c.server.signing
+		c.server.signing.Leave()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
 	"gatehouse/internal/pool"
 	"gatehouse/tenancy"
@@ -19,6 +20,8 @@ type running struct {
 	// distinct holds each pool once.
 	distinct []*pool.Pool
 	keys     []string // of distinct, in the same order
+	// places are those that the tenant has among all requests in progress.
+	places *limit.Holder
 	// bounds are the ceilings that a route lies below, by Route.Index; nil if the
 	// tenant has none. counted are they by their names.
 	bounds  [][]bound
@@ -31,6 +34,9 @@ type running struct {
 func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 	routes := t.Routes()
 	r := &running{metrics: s.metrics.Tenant(t.ID()), pools: make([]*pool.Pool, len(routes))}
+	if r.places = new(limit.Holder); former != nil {
+		r.places = former.places
+	}
 	for _, route := range routes {
 		p := r.withKey(route.PoolKey())
 		if p == nil {

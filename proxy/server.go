@@ -19,6 +19,15 @@ import (
 // second (a handshake takes about 260 µs).
 const signersPerCPU = 2
 
+// signersWaitMax is how many may wait for that: what two processors compute in
+// half a second. Of more, those of the tenant with the most for its weight are
+// closed.
+const signersWaitMax = 4096
+
+// requestsMax is how many requests may be in progress: with 48 KiB of buffers and
+// the stacks of two goroutines, 2 GiB.
+const requestsMax = 32_768
+
 // Server is the data plane: it accepts connections, asks the table in use what
 // to do with each, and moves the bytes. New makes one, Apply gives it a table,
 // Serve runs it. All methods may be called at the same time.
@@ -31,8 +40,9 @@ type Server struct {
 	current      atomic.Pointer[snapshot]
 	certificates atomic.Pointer[tlsconfig.Index]
 	policies     *tlsconfig.Policies
-	greeting     *tls.Config   // picks a policy for each ClientHello
-	signing      chan struct{} // holds one token for each handshake that computes
+	greeting     *tls.Config  // picks a policy for each ClientHello
+	signing      *limit.Fair  // a slot for each handshake that computes
+	places       *limit.Share // for requests in progress
 	budget       budget
 	room         limit.Room // for the client addresses of all ceilings and listeners
 	// shakers are the handshakes of clients, by listener; since Serve.
@@ -64,7 +74,8 @@ func New(o Options) *Server {
 		log:     o.Log,
 		metrics: o.Metrics,
 		clock:   newClock(),
-		signing: make(chan struct{}, signersPerCPU*runtime.GOMAXPROCS(0)),
+		signing: limit.NewFair(signersPerCPU*runtime.GOMAXPROCS(0), signersWaitMax),
+		places:  limit.NewShare(requestsMax),
 		access:  newAccessLog(o),
 	}
 	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{

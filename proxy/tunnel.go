@@ -63,6 +63,7 @@ func (t *trip) tunnel() {
 // the log and a change of the table need of the request is copied.
 func (ex *exchange) lighten(r *requestReader) {
 	ex.watch.keep()
+	ex.leavePlace()
 	all := slices.Concat(ex.method, ex.authority, ex.path, ex.query)
 	for _, view := range []*[]byte{&ex.method, &ex.authority, &ex.path, &ex.query} {
 		n := len(*view)

@@ -103,7 +103,7 @@ func (b *builder) compile() *Tenant {
 	b.lay(&spec.SettingsSpec, &b.settings)
 	b.ceilings = b.settings.Limits.ceiling("tenant " + quote(b.v.id)).below(nil)
 	b.sets = b.v.compileSets(b.w.sets, b.report)
-	t := &Tenant{id: b.v.id, file: b.v.file}
+	t := &Tenant{id: b.v.id, file: b.v.file, weight: b.settings.Limits.weight()}
 	t.levels = b.tenantLevels()
 	b.asked = b.loadPairs(spec.TLS)
 	asks := make([]*asked, len(b.v.hosts)) // by host: what it says itself

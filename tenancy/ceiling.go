@@ -76,6 +76,8 @@ const (
 	bandwidthLeast = 1 << 10
 	// bandwidthMost is more than network cards carry.
 	bandwidthMost = 100 << 30
+	// weightMost: beyond it, whoever weighs least has no share to speak of.
+	weightMost = 100
 	// queueWaitLeast is the time of a fast answer.
 	queueWaitLeast = 10 * time.Millisecond
 	// queueWaitMost: clients and the proxies before them give up.
@@ -166,6 +168,14 @@ func quota(rate conf.At[conf.OrOff[conf.Rate]], burst conf.At[int]) limit.Quota 
 		return limit.Quota{}
 	}
 	return limit.Quota{Every: rate.V.V.Every(), Burst: int64(burst.Or(int(min(rate.V.V.Count, requestsMost))))}
+}
+
+// weight returns the tenant's share of the gateway.
+func (s *LimitsSpec) weight() int {
+	if s == nil {
+		return 1
+	}
+	return s.Weight.Or(1)
 }
 
 // number is a count; 0 where it is off.

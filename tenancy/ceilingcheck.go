@@ -19,6 +19,7 @@ func (s *LimitsSpec) ceilings() []boundedLimit {
 		{"queue_wait", s.QueueWait.Pos, int64(s.QueueWait.V), int64(queueWaitLeast), int64(queueWaitMost), duration, wait},
 		boundedCount("websockets", s.WebSockets),
 		boundedBandwidth(s.Bandwidth),
+		{"weight", s.Weight.Pos, int64(s.Weight.V), 1, weightMost, decimal, ""},
 	}
 }
 
@@ -95,6 +96,9 @@ func (s *LimitsSpec) checkAlone(r *conf.Report) {
 		if !l.pos.IsZero() && !l.set {
 			r.Fault(l.pos, hint, "%s stands without %s; expected both on a host or route", l.name, l.of)
 		}
+	}
+	if s.Weight.Set() {
+		r.Fault(s.Weight.Pos, "write it on the tenant, its group or the defaults", "weight stands on a host or route; it is the tenant's share of the gateway")
 	}
 	if c := s.Client; c != nil && c.Burst.Set() && !c.Requests.Set() {
 		r.Fault(c.Burst.Pos, hint, "burst stands without requests; expected both on a host or route")

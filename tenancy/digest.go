@@ -15,6 +15,7 @@ import (
 func digestTenant(t *Tenant) [sha256.Size]byte {
 	d := digester{sha256.New()}
 	d.text(t.id)
+	d.numbers(int64(t.weight))
 	d.levels(t.levels)
 	for _, c := range t.certificates {
 		sum := c.Digest()

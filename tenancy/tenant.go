@@ -14,6 +14,7 @@ import (
 type Tenant struct {
 	id           string
 	file         string
+	weight       int
 	levels       []level
 	hosts        []*Host
 	routes       []*Route
@@ -27,6 +28,10 @@ func (t *Tenant) ID() string { return t.id }
 
 // File returns the file that the tenant is written in.
 func (t *Tenant) File() string { return t.file }
+
+// Weight returns the tenant's share of the gateway where that is scarce, in
+// relation to those of others; at least 1.
+func (t *Tenant) Weight() int { return t.weight }
 
 // Digest is equal for two compilations of a tenant only if they mean the same.
 // Positions in files do not count.

@@ -7,6 +7,8 @@
 //   - [Counts] is how many of something each client address holds.
 //   - [Gate] lets so many in at a time, and lets a few wait for their turn.
 //   - [Flow] is a number of bytes in a second.
+//   - [Fair] shares what is held for a moment between parties that want more of
+//     it than there is, [Share] what is held for long.
 //
 // Times are nanoseconds on a clock of the caller's that does not go back; what
 // is counted is kept apart from how much is allowed, so that a limit can change

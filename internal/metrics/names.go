@@ -60,6 +60,12 @@ var (
 		"Request fields removed because their name could pass for another one at a backend.")
 	panics = desc("panics_total",
 		"Requests and connections that ended in a fault of the gateway itself.")
+	handshakesWaiting = desc("handshakes_waiting",
+		"TLS handshakes that wait to compute because the processors are busy with others.")
+	placesTaken = desc("request_places_taken",
+		"Places that requests in progress take, of all tenants together.")
+	placesOf = desc("request_places",
+		"Places for requests in progress that there are.")
 	ready = desc("ready",
 		"1 while the gateway takes traffic, as /readyz says.")
 	stateWriteFailures = desc("state_write_failures_total",
