@@ -123,6 +123,7 @@ type http1Body struct {
 	left    int64 // of total
 	base    int   // where more of the body may be read to: behind the head
 	isEnded atomic.Bool
+	stopped atomic.Bool
 	err     error // sticks
 }
 
@@ -132,6 +133,7 @@ func (b *http1Body) begin(c *http1Client, r *requestReader, ex *exchange) {
 	b.chunked = r.head.Framing == http1.Chunked
 	b.total, b.left, b.base = r.head.ContentLength, r.head.ContentLength, r.r
 	b.isEnded.Store(!r.head.HasBody())
+	b.stopped.Store(false)
 	if b.chunked {
 		r.chunks.Reset(c.conn.peer.limits.Request)
 	}
@@ -143,13 +145,15 @@ const minBodyRoom = 4 << 10
 
 func (b *http1Body) length() int64 { return b.total }
 
-// ended reports whether the whole body has been read. It may be asked while
-// another goroutine reads.
-func (b *http1Body) ended() bool { return b.isEnded.Load() }
+// ended may be asked while another goroutine reads.
+func (b *http1Body) ended() bool { return b.isEnded.Load() && !b.stopped.Load() }
 
 func (b *http1Body) trailers() []http1.Field { return b.reader.chunks.Trailers }
 
-func (b *http1Body) stop() { _ = b.client.conn.Conn.SetReadDeadline(past) }
+func (b *http1Body) stop() {
+	b.stopped.Store(true)
+	_ = b.client.conn.Conn.SetReadDeadline(past)
+}
 
 func (b *http1Body) next(buf []byte) (n int, err error) {
 	if b.err != nil {

@@ -112,11 +112,11 @@ type requestBody interface {
 	length() int64
 	// trailers returns the trailers after io.EOF.
 	trailers() []http1.Field
-	// ended reports whether the whole body has been read. It may be asked at
-	// any time.
+	// ended reports whether the whole body has been read, and the next request
+	// can be. It may be asked at any time.
 	ended() bool
 	// stop makes a next that waits in another goroutine return, and those to
-	// come, with any error. No more of the body is read.
+	// come, with any error. Nothing more is read, and the body does not end.
 	stop()
 }
 

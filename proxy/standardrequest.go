@@ -114,6 +114,8 @@ func (q *standardRequest) finish() error {
 	return io.EOF
 }
 
+func (q *standardRequest) ended() bool { return q.adapted.ended() && !q.link.stopped.Load() }
+
 func (q *standardRequest) stop() { q.link.stop() }
 
 // interim sends an interim answer. Having sent 100 here, the library does not

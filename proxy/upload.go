@@ -46,7 +46,9 @@ func (t *trip) stopUpload() {
 		return
 	}
 	t.up.stopped.Store(true)
-	t.ex.body.stop()
+	if !t.ex.body.ended() {
+		t.ex.body.stop()
+	}
 	_ = t.up.conn.SetDeadline(past)
 	<-t.up.done
 }
