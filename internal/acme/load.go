@@ -24,21 +24,21 @@ func (m *Manager) Load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	for i, h := range certificates {
-		if h == nil {
-			continue
-		}
-		e := m.newEntry(Host{Name: found[i].Name, Tenant: found[i].Tenant})
-		e.held, e.served = h, true
-		m.publishLater(e.Tenant)
-	}
-	err = m.loadHosts(ctx)
-	m.resume(orders)
-	m.mu.Unlock()
+	records, err := m.loadHosts(ctx)
 	if err != nil {
 		return err
 	}
+	m.mu.Lock()
+	for i, h := range certificates {
+		if h != nil {
+			e := m.newEntry(Host{Name: found[i].Name, Tenant: found[i].Tenant})
+			e.held, e.served = h, true
+			m.publishLater(e.Tenant)
+		}
+	}
+	m.restoreAll(records)
+	m.resume(orders)
+	m.mu.Unlock()
 	m.publish()
 	return nil
 }

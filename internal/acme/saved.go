@@ -131,7 +131,7 @@ func (e *entry) restore(r *savedHost) {
 		e.trouble = &trouble{r.Fails, r.Cause, r.Words, again{r.Next, r.At}, r.Via, r.Because}
 	}
 	if r.State != "" {
-		e.check = &check{finding{state: r.State, detail: r.Detail, record: r.Record}, again{r.Look, r.Looked}, r.Bad, r.Lost}
+		e.check = &check{finding: finding{state: r.State, detail: r.Detail, record: r.Record}, again: again{r.Look, r.Looked}, bad: r.Bad, lost: r.Lost}
 	}
 }
 
@@ -202,7 +202,7 @@ func (m *Manager) saveShard(ctx context.Context, i int, records []*savedHost) er
 
 // loadHosts reads the state of hosts. What is damaged is set aside: those hosts
 // begin anew.
-func (m *Manager) loadHosts(ctx context.Context) error {
+func (m *Manager) loadHosts(ctx context.Context) (all []*savedHost, err error) {
 	for i := range hostShards {
 		key := hostShardKey(i)
 		text, err := store.ReadOrSetAside(ctx, m.o.Store, m.o.Log, key)
@@ -210,26 +210,31 @@ func (m *Manager) loadHosts(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("read the state of hosts: %w", err)
+			return nil, fmt.Errorf("read the state of hosts: %w", err)
 		}
 		var records []*savedHost
 		if err := json.Unmarshal(text, &records); err != nil {
 			cause := &store.DamagedError{Key: key, Why: err.Error()}
 			if err := store.SetAsideDamaged(ctx, m.o.Store, m.o.Log, key, cause); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
-		for _, r := range records {
-			if r == nil || r.Name == "" {
-				continue
-			}
-			e := m.hosts[r.Name]
-			if e == nil {
-				e = m.newEntry(Host{Name: r.Name, Tenant: r.Tenant})
-			}
-			e.restore(r)
-		}
+		all = append(all, records...)
 	}
-	return nil
+	return all, nil
+}
+
+// restoreAll is the reverse of save for all hosts.
+func (m *Manager) restoreAll(records []*savedHost) {
+	for _, r := range records {
+		if r == nil || r.Name == "" {
+			continue
+		}
+		e := m.hosts[r.Name]
+		if e == nil {
+			e = m.newEntry(Host{Name: r.Name, Tenant: r.Tenant})
+		}
+		e.restore(r)
+	}
 }
