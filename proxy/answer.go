@@ -207,6 +207,7 @@ func (t *trip) complete() {
 	}
 	if t.buffered {
 		t.release(keep)
+		t.round.Release()
 	}
 	if err := ex.down.end(trailers); err != nil {
 		t.clientLeft()

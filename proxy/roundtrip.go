@@ -25,6 +25,7 @@ type trip struct {
 	times tenancy.Timeouts
 	until time.Time // no attempt begins after this
 	why   tenancy.Reason
+	round pool.Round
 
 	held     []byte      // the body, when it was read before a backend was taken
 	heldIn   *copyBuffer // what held lies in, if it is of that size
@@ -34,6 +35,7 @@ type trip struct {
 	in       []byte     // bytes from it: room, of which in[r:w] is not dealt with
 	inCopy   *copyBuffer
 	r, w     int
+	fresh    bool  // it was opened for this request
 	spoke    bool  // a byte of an answer has come
 	replaced bool  // an idle connection died and gave way to a fresh one
 	sent     int64 // bytes written to it before this request
@@ -61,7 +63,7 @@ func (t *trip) run(ex *exchange) {
 	ex.idle, ex.limits = t.times.Idle, ex.verdict.Route.Limits()
 	ex.watch.pace.hold(&ex.limits.MinRate)
 	t.in = ex.work.in[:]
-	t.why = tenancy.BackendConnect
+	t.why = tenancy.NoHealthyBackend
 	defer t.drop()
 	if !t.holdBody() {
 		return
@@ -71,9 +73,10 @@ func (t *trip) run(ex *exchange) {
 		began = time.Now() // the client has taken its time
 	}
 	t.until = began.Add(attemptsTime * t.times.Connect)
-	round := ex.run.pools[ex.verdict.Route.Index()].Round()
-	for n := 0; n < attemptsMax && (n == 0 || time.Now().Before(t.until)); n++ {
-		member := round.Next()
+	p := ex.run.pools[ex.verdict.Route.Index()]
+	t.round = p.Round(ex.placement(p.Plan().Rules.Balance), t.repeatable())
+	for n, now := 0, began; n < attemptsMax && (n == 0 || now.Before(t.until)); n, now = n+1, time.Now() {
+		member := t.round.Next(now)
 		if member == nil {
 			break
 		}
@@ -94,6 +97,7 @@ func (t *trip) drop() {
 	}
 	t.stopUpload()
 	t.release(false)
+	t.round.Release()
 	b := &t.ex.s.buffers
 	b.giveCopy(t.heldIn)
 	b.giveCopy(t.inCopy)
@@ -106,6 +110,7 @@ func (t *trip) drop() {
 // like; but it is done once for a request, so that it arrives four times at most.
 func (t *trip) try(m *pool.Member) outcome {
 	t.ex.backend = m.Backend().Address()
+	t.fresh = false
 	if c := t.reuse(m); c != nil {
 		t.ex.attempts++
 		if o := t.ask(c); o != repeat {
@@ -118,6 +123,7 @@ func (t *trip) try(m *pool.Member) outcome {
 	if c == nil {
 		return repeat
 	}
+	t.fresh = true
 	return t.follow(t.ask(c))
 }
 
@@ -133,8 +139,10 @@ func (t *trip) reuse(m *pool.Member) *pool.Conn {
 func (t *trip) follow(o outcome) outcome {
 	switch o {
 	case answered:
+		t.reached(t.ex.work.answer.Status)
 		t.relay()
 	case upgraded:
+		t.reached(http.StatusSwitchingProtocols)
 		t.tunnel()
 	}
 	return o
@@ -153,6 +161,7 @@ func (t *trip) dial(m *pool.Member) *pool.Conn {
 	t.ex.run.metrics.BackendConnect(err == nil)
 	if err != nil {
 		t.why = dialReason(err)
+		t.unreached(err, limit)
 		if m.Tell(began) {
 			t.ex.s.log.Warn("a backend was not reached", "ref", string(t.ex.ref[:]), "error", err)
 		}
@@ -212,8 +221,9 @@ func (t *trip) lost(err error) outcome {
 		ex.s.log.Debug("a backend's answer was refused", "ref", string(ex.ref[:]), "backend", ex.backend, "error", malformed)
 		t.refuse(tenancy.BackendProtocol)
 	case late:
+		t.round.Failed(time.Now(), "no answer in time")
 		t.refuse(tenancy.BackendTimeout)
-	case !t.spoke && t.mayRepeat(unsent):
+	case t.cutOff() && t.mayRepeat(unsent):
 		t.why = tenancy.BackendProtocol
 		return repeat
 	default:
@@ -221,6 +231,19 @@ func (t *trip) lost(err error) outcome {
 	}
 	return settled
 }
+
+// cutOff reports that the backend has ended the connection before it said a
+// byte. On a fresh connection that is a failure; idle ones end when they like.
+func (t *trip) cutOff() bool {
+	if t.fresh && !t.spoke {
+		t.round.Failed(time.Now(), "closed a fresh connection without an answer")
+	}
+	return !t.spoke
+}
+
+// repeatable reports whether the request can be sent again once a backend has
+// had it.
+func (t *trip) repeatable() bool { return t.buffered && idempotent(t.ex.method) }
 
 // mayRepeat reports whether sending the request again can do no harm: not one
 // byte of it has left, or doing it twice is the same as doing it once (RFC 9110

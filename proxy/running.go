@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"log/slog"
 	"net/netip"
 	"slices"
 
@@ -38,14 +40,19 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 		r.places = former.places
 	}
 	for _, route := range routes {
-		p := r.withKey(route.PoolKey())
+		if p := former.withKey(route.Plan().Key()); p != nil && r.withKey(p.Plan().Key()) == nil {
+			r.add(p)
+		}
+	}
+	for _, route := range routes {
+		p := r.withKey(route.Plan().Key())
 		if p == nil {
-			p = former.withKey(route.PoolKey())
-			if p == nil {
-				p = pool.New(t.ID()+" "+route.Prefix(), route.Backends(), pool.Options{Guard: s.mayDial})
-			}
-			r.distinct = append(r.distinct, p)
-			r.keys = append(r.keys, route.PoolKey())
+			p = pool.New(t.ID()+" "+route.Prefix(), route.Plan(), pool.Options{
+				Guard:  s.mayDial,
+				Adopt:  func(key string) *pool.Member { return former.orphan(key, r) },
+				Notify: func(c pool.Transition) { s.backendChanged(r.metrics, c) },
+			})
+			r.add(p)
 		}
 		r.pools[route.Index()] = p
 	}
@@ -76,6 +83,39 @@ func (r *running) closeUnless(successor *running) {
 			p.Close()
 		}
 	}
+}
+
+func (r *running) add(p *pool.Pool) {
+	r.distinct = append(r.distinct, p)
+	r.keys = append(r.keys, p.Plan().Key())
+}
+
+// orphan returns a member of a pool that the successor does not adopt, and that
+// no pool of the successor has adopted.
+func (r *running) orphan(key string, successor *running) *pool.Member {
+	if r == nil {
+		return nil
+	}
+	for i, p := range r.distinct {
+		if successor.withKey(r.keys[i]) == p {
+			continue
+		}
+		if m := p.Orphan(key); m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// backendChanged tells about a backend that gets requests again or none any
+// more.
+func (s *Server) backendChanged(counts *metrics.Tenant, c pool.Transition) {
+	counts.BackendChanged(c.To == pool.Up)
+	level := slog.LevelInfo
+	if c.To != pool.Up {
+		level = slog.LevelWarn
+	}
+	s.log.Log(context.Background(), level, "a backend is "+string(c.To), "pool", c.Pool, "backend", c.Backend.Address(), "why", c.Why)
 }
 
 // mayDial judges a backend's address by the table in use when it is dialled.

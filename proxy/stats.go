@@ -1,9 +1,12 @@
 package proxy
 
+import "time"
+
 // Stats counts what is open at one moment.
 type Stats struct {
 	Tenants map[string]TenantStats // by id
 	Limits  map[string][]LimitUse  // by id, of tenants that have any
+	Pools   map[string][]PoolStats // by id
 }
 
 // TenantStats counts what is open of one tenant.
@@ -15,7 +18,7 @@ type TenantStats struct {
 // Stats counts what is open now, by tenant. It looks at every connection: it is
 // for people, not for each scrape.
 func (s *Server) Stats() Stats {
-	stats := Stats{Tenants: make(map[string]TenantStats), Limits: s.limitUses()}
+	stats := Stats{Tenants: make(map[string]TenantStats), Limits: s.limitUses(), Pools: s.poolStats(time.Now())}
 	s.registry.each(func(w *watch) {
 		c := w.conn
 		if !c.settled.Load() || c.peer.tenantID == "" {

@@ -1,9 +1,7 @@
 package tenancy
 
 import (
-	"net/netip"
 	"strconv"
-	"strings"
 
 	"gatehouse/internal/conf"
 	"gatehouse/internal/pool"
@@ -46,14 +44,9 @@ type builder struct {
 	overfull bool   // there is more of something than is taken; no more work is spent on the text
 	nesting  ipallow.Nesting
 	accesses map[*AccessSpec]*ipallow.Access
-	pools    map[conf.Pos]interchangeable
+	pools    map[conf.Pos][]*pool.Backend // of one list
+	plans    map[planKey]*pool.Plan
 	rules    map[*HeadersSpec]*HeaderRules
-}
-
-// interchangeable are the backends of one list.
-type interchangeable struct {
-	backends []*pool.Backend
-	key      string // see Route.PoolKey
 }
 
 // leniency is how a text is held to what is outside of it.
@@ -79,7 +72,8 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrowed n
 	b.narrowed = narrowed
 	b.pairs.byPlace = make(map[string]*tlsconfig.Certificate)
 	b.accesses = make(map[*AccessSpec]*ipallow.Access)
-	b.pools = make(map[conf.Pos]interchangeable)
+	b.pools = make(map[conf.Pos][]*pool.Backend)
+	b.plans = make(map[planKey]*pool.Plan)
 	b.written = make(map[*LimitsSpec]*Ceiling)
 	b.rules = make(map[*HeadersSpec]*HeaderRules)
 	b.report.Add(v.report)
@@ -148,7 +142,7 @@ func (s *HostSpec) hasOwn() bool {
 // written reports whether anything is set.
 func (s *SettingsSpec) written() bool {
 	return s.Timeouts != nil || s.Limits != nil || s.Headers != nil || s.PassHeaders.Set() || s.RequestBuffer.Set() ||
-		s.Paths != nil || s.TLS != nil
+		s.Balance != nil || s.Ejection != nil || s.Paths != nil || s.TLS != nil
 }
 
 // tenantLevels compiles the tenant's access and, of a quarantined one, what
@@ -193,75 +187,6 @@ func (b *builder) noteUncovered(h *Host) {
 		return
 	}
 	b.report.Warn(h.pos, hint, "no certificate covers host %q; its handshakes are refused", h.name)
-}
-
-const (
-	// backendsMost bounds interchangeable backends: more than anyone runs of one
-	// application, and each route names all of them.
-	backendsMost = 256
-
-	// allBackendsMost bounds the backends of a tenant over all its lists.
-	allBackendsMost = 10_000
-)
-
-// compileBackends compiles a list once, wherever it is merged to.
-func (b *builder) compileBackends(list conf.OneOrMany[pool.BackendSpec]) interchangeable {
-	if done, ok := b.pools[list.Pos]; ok {
-		return done
-	}
-	if n := len(list.Items); n > backendsMost || len(b.uses)+n > allBackendsMost {
-		b.overfull = true
-		b.report.Fault(list.Pos, "", "backends names %d; expected at most %d in a list, and %d in all lists of a tenant", n, backendsMost, allBackendsMost)
-		return interchangeable{}
-	}
-	var backends []*pool.Backend
-	var keys []string
-	first := make(map[string]conf.Pos, len(list.Items))
-	for _, item := range list.Items {
-		if item.V.URL.V == "" && item.V.URL.Pos.IsZero() {
-			continue // reading it was a fault
-		}
-		backend := pool.CompileBackend(item, func(string) ([]byte, error) { return b.readCA(item.V.CA) }, b.report)
-		if backend == nil {
-			continue
-		}
-		if at, ok := first[backend.Key()]; ok {
-			b.report.Warn(item.Pos, "remove one of the two", "backend %q stands here and at %s", item.V.URL.V, at)
-			continue
-		}
-		first[backend.Key()] = item.Pos
-		b.checkBackend(backend, item.V.URL)
-		backends, keys = append(backends, backend), append(keys, backend.Key())
-		b.uses = append(b.uses, backendUse{backend.Address(), backend.Shared(), backend.Pos()})
-	}
-	if list.Empty() {
-		b.report.Fault(list.Pos, "", "backends names none; expected at least one URL")
-	}
-	b.pools[list.Pos] = interchangeable{backends, strings.Join(keys, "\n")}
-	return b.pools[list.Pos]
-}
-
-// checkBackend holds a backend to the main file's guards.
-func (b *builder) checkBackend(backend *pool.Backend, url conf.At[string]) {
-	w := b.w
-	if !w.httpsOnly.IsZero() && !backend.TLS() {
-		b.report.Fault(url.Pos, "", "backend %q is reached by http; backend_tls at %s wants https", url.V, w.httpsOnly)
-	}
-	addr, ok := backend.Literal()
-	if !ok {
-		return // its addresses are judged when it is dialled
-	}
-	if !w.dialling.inNetworks(addr) {
-		b.report.Fault(url.Pos, "", "backend %q is outside backend_networks at %s", url.V, w.in.Main.Require.BackendNetworks.Pos)
-	}
-	if l := w.dialling.ownListener(netip.AddrPortFrom(addr, backend.Port())); l != nil {
-		b.report.Fault(url.Pos, "", "backend %q is our own listener %q; requests would go round in circles", url.V, l.Name)
-	}
-	for _, l := range w.in.Listeners {
-		if m, trusted := l.Trust.Explain(addr, 0); trusted {
-			b.report.Fault(url.Pos, "", "backend %q is in the trust set of listener %q (%s at %s); it could name clients as it likes", url.V, l.Name, m, m.Pos)
-		}
-	}
 }
 
 func quote(text string) string { return strconv.Quote(text) }

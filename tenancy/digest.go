@@ -82,7 +82,7 @@ func (d digester) site(s *site) {
 	d.timeouts(s.timeouts)
 	d.limits(s.limits)
 	for _, r := range s.routes {
-		d.text(r.prefix, r.match, r.poolKey, strings.Join(r.pass, ","))
+		d.text(r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","))
 		d.flags(r.fold)
 		d.levels(r.levels)
 		d.timeouts(r.timeouts)

@@ -88,7 +88,7 @@ func TestMerging(t *testing.T) {
 	if !root.PassHeader([]byte("X_Workflow_ID")) || root.PassHeader([]byte("x_other")) {
 		t.Error("pass_headers of the group does not hold")
 	}
-	diff(t, "pool keys", true, root.PoolKey() == reports.PoolKey() && root.PoolKey() == api.Routes()[1].PoolKey())
+	diff(t, "pool keys", true, root.Plan().Key() == reports.Plan().Key() && root.Plan().Key() == api.Routes()[1].Plan().Key())
 	for i, r := range table.Tenant("acme").Routes() {
 		diff(t, "the index of a route", i, r.Index())
 	}

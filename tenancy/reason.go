@@ -23,6 +23,7 @@ const (
 	TooManyInFlight           // one more in progress than there may be
 	BodyTooLarge              // a body longer than limits.body
 	TooSlow                   // a client that did not send in time
+	NoHealthyBackend          // no backend takes requests at the moment
 	BackendConnect            // no backend could be reached
 	BackendTLS                // no backend could be verified
 	BackendProtocol           // a malformed answer of the backend
@@ -55,6 +56,7 @@ var reasons = [reasonsEnd]struct {
 	TooManyInFlight:    {"too_many_in_flight", statusUnavailable, false},
 	BodyTooLarge:       {"body_too_large", statusTooLarge, false},
 	TooSlow:            {"too_slow", statusRequestTimeout, false},
+	NoHealthyBackend:   {"no_healthy_backend", statusUnavailable, false},
 	BackendConnect:     {"backend_connect", statusBadGateway, false},
 	BackendTLS:         {"backend_tls", statusBadGateway, false},
 	BackendProtocol:    {"backend_protocol", statusBadGateway, false},
@@ -66,7 +68,7 @@ var reasons = [reasonsEnd]struct {
 
 // laterReasons are known words that nothing in this version gives.
 var laterReasons = []string{
-	"client_cert", "maintenance", "auth_required", "no_healthy_backend", "suspended",
+	"client_cert", "maintenance", "auth_required", "suspended",
 }
 
 // AllReasons returns the reasons of this version in the order of the gates.

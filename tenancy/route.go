@@ -17,8 +17,7 @@ type Route struct {
 	match    string  // the prefix in comparable form, without its last slash
 	fold     bool    // it matches without regard to case
 	levels   []level // of the route and of every route whose prefix contains it
-	backends []*pool.Backend
-	poolKey  string
+	plan     *pool.Plan
 	timeouts Timeouts
 	limits   *Limits
 	bodyPos  conf.Pos // where limits.body is written; zero where it is not
@@ -57,12 +56,11 @@ func (r *Route) Admits(client netip.Addr, now int64) bool {
 
 // Backends returns the interchangeable backends in the order in which they are
 // written, each once.
-func (r *Route) Backends() []*pool.Backend { return slices.Clone(r.backends) }
+func (r *Route) Backends() []*pool.Backend { return slices.Clone(r.plan.Backends) }
 
-// PoolKey is equal for two routes of a tenant, also of successive tables, that
-// have the same backends reached in the same way: they may share a running
-// pool.
-func (r *Route) PoolKey() string { return r.poolKey }
+// Plan returns the backends and how they are used. Routes of a tenant, also of
+// successive tables, whose plans have equal keys may share a running pool.
+func (r *Route) Plan() *pool.Plan { return r.plan }
 
 // Timeouts returns the bounds of exchanges on this route.
 func (r *Route) Timeouts() Timeouts { return r.timeouts }
@@ -146,11 +144,16 @@ func (s *site) findAnyCase(path []byte) *Route {
 	return nil
 }
 
-// backendNames lists the addresses of the backends.
+// backendNames lists the backends, and how they share requests where that is
+// not in turn.
 func (r *Route) backendNames() string {
-	names := make([]string, len(r.backends))
-	for i, b := range r.backends {
-		names[i] = b.Address()
+	names := make([]string, len(r.plan.Backends))
+	for i, b := range r.plan.Backends {
+		names[i] = b.Describe()
 	}
-	return strings.Join(names, ", ")
+	text := strings.Join(names, ", ")
+	if balance := r.plan.Rules.Balance; len(names) > 1 && balance != (pool.Balance{}) {
+		text += ", " + balance.String()
+	}
+	return text
 }

@@ -265,9 +265,9 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		r.match = d.folded
 	}
 	if d.backends.Set() {
-		list := b.compileBackends(d.backends)
-		r.backends, r.poolKey = list.backends, list.key
+		r.plan = b.compilePlan(d)
 	} else {
+		r.plan = new(pool.Plan)
 		b.report.Fault(d.pos, "add backends: [URL]", "route %q has no backends, and neither has its tenant", d.prefix)
 	}
 	t.routes = append(t.routes, r)

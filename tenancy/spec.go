@@ -78,7 +78,9 @@ type ExchangeSpec struct {
 	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
 	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
 	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
-	Later         conf.Later         `conf:"health,compression,balance,retries"`
+	Balance       *pool.BalanceSpec  `conf:"balance" default:"round_robin" doc:"how requests are shared out among backends: round_robin, least_requests, or a hash of what they carry" example:"least_requests"`
+	Ejection      *pool.EjectionSpec `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
+	Later         conf.Later         `conf:"health,compression,retries"`
 }
 
 // LimitsSpec bounds what messages may take, and how much of them there may be.

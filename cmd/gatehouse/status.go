@@ -61,9 +61,12 @@ func printStatus(w io.Writer, s admin.Status) error {
 	fmt.Fprintln(w)
 	tenants := newTable(w, "TENANT", "STATE", "HOSTS", "BACKENDS", "CONNECTIONS", "IN FLIGHT")
 	for _, t := range s.Tenants {
-		fmt.Fprintf(tenants, "%s\t%s\t%s\t%d\t%d\t%d\n", t.ID, t.State, some(t.Hosts), len(t.Backends), t.Connections, t.InFlight)
+		fmt.Fprintf(tenants, "%s\t%s\t%s\t%s\t%d\t%d\n", t.ID, t.State, some(t.Hosts), upOf(&t), t.Connections, t.InFlight)
 	}
 	if err := tenants.Flush(); err != nil {
+		return err
+	}
+	if err := printPools(w, s.Tenants); err != nil {
 		return err
 	}
 	printLimits(w, s.Tenants)

@@ -28,13 +28,14 @@ type ListenerStatus struct {
 
 // TenantStatus is one tenant as it runs.
 type TenantStatus struct {
-	ID          string   `json:"id"`
-	File        string   `json:"file"`
-	State       string   `json:"state"` // "served", "quarantined" or "not served"
-	Hosts       []string `json:"hosts"`
-	Backends    []string `json:"backends"`
-	Connections int      `json:"connections"`
-	InFlight    int      `json:"in_flight"`
+	ID          string       `json:"id"`
+	File        string       `json:"file"`
+	State       string       `json:"state"` // "served", "quarantined" or "not served"
+	Hosts       []string     `json:"hosts"`
+	Backends    []string     `json:"backends"`
+	Connections int          `json:"connections"`
+	InFlight    int          `json:"in_flight"`
+	Pools       []PoolStatus `json:"pools,omitempty"`
 	// Limits are those that are written of how many requests there may be.
 	Limits []LimitStatus `json:"limits,omitempty"`
 }

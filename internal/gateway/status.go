@@ -82,6 +82,7 @@ func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
 		for _, h := range t.Hosts() {
 			s.Hosts = append(s.Hosts, h.Name())
 		}
+		s.Pools = poolStatus(stats.Pools[t.ID()])
 		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
 		for _, l := range stats.Limits[t.ID()] {
 			s.Limits = append(s.Limits, admin.LimitStatus{Level: l.Level, Limit: l.Limit, Is: l.Text, Used: l.Used, Now: l.Now})

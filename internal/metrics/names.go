@@ -33,6 +33,8 @@ var (
 		"Connections to backends that could not be opened.", "tenant")
 	tenantRetries = desc("backend_retries_total",
 		"Requests sent again, to a fresh connection or to the next backend.", "tenant")
+	tenantBackendChanges = desc("backend_transitions_total",
+		"Times that a backend began to get requests again, or ceased to because of its health.", "tenant", "to")
 	tenantRevoked = desc("revoked_total",
 		"Connections and requests cut because a change of the table no longer admits them.", "tenant")
 

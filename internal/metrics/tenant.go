@@ -25,6 +25,8 @@ type Tenant struct {
 	connectFailures atomic.Uint64
 	retries         atomic.Uint64
 	revoked         atomic.Uint64
+	backendsUp      atomic.Uint64 // transitions
+	backendsDown    atomic.Uint64
 	limits          limitUse
 }
 
@@ -98,6 +100,18 @@ func (t *Tenant) BackendConnect(ok bool) {
 		t.connects.Add(1)
 	default:
 		t.connectFailures.Add(1)
+	}
+}
+
+// BackendChanged counts one transition of a backend: it gets requests again, or
+// none any more.
+func (t *Tenant) BackendChanged(up bool) {
+	switch {
+	case t == nil:
+	case up:
+		t.backendsUp.Add(1)
+	default:
+		t.backendsDown.Add(1)
 	}
 }
 

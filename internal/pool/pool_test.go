@@ -61,9 +61,9 @@ func member(t *testing.T, o Options, spec BackendSpec, ca []byte) *Member {
 	if b == nil {
 		t.Fatal(r.Findings())
 	}
-	p := New("t/0", []*Backend{b}, o)
+	p := New("t/0", NewPlan([]*Backend{b}, Rules{}), o)
 	t.Cleanup(p.Close)
-	return p.members[0]
+	return p.seats[0].Member
 }
 
 func plainMember(t *testing.T) (*Member, <-chan net.Conn) {
@@ -78,26 +78,6 @@ func dial(t *testing.T, m *Member) *Conn {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func TestRoundRobin(t *testing.T) {
-	var backends []*Backend
-	for i := range 3 {
-		b, _ := compileURL(fmt.Sprintf("http://10.0.0.%d", i))
-		backends = append(backends, b, b) // the second of each is not another backend
-	}
-	p := New("t/0", backends, Options{})
-	for turn := range 6 {
-		round := p.Round()
-		var got []string
-		for m := round.Next(); m != nil; m = round.Next() {
-			got = append(got, m.Backend().Address())
-		}
-		want := fmt.Sprintf("[10.0.0.%d:80 10.0.0.%d:80 10.0.0.%d:80]", turn%3, (turn+1)%3, (turn+2)%3)
-		if fmt.Sprint(got) != want {
-			t.Errorf("turn %d: %v, want %v", turn, got, want)
-		}
-	}
 }
 
 func TestReuseIsLastInFirstOut(t *testing.T) {

@@ -22,7 +22,10 @@ type BackendSpec struct {
 	CA         conf.At[string] `conf:"ca" default:"the system's roots" doc:"PEM file of the authorities that may sign an https backend's certificate" example:"ca/acme.pem"`
 	ServerName conf.At[string] `conf:"server_name" default:"the host of url" doc:"name that an https backend's certificate must carry, sent as SNI" example:"app.acme.internal"`
 	Host       conf.At[string] `conf:"host" enum:"backend" default:"as received" doc:"backend: send the host of url as Host instead of the one the client asked for" example:"backend"`
-	Later      conf.Later      `conf:"weight,client_cert,state"`
+	Weight     conf.At[int]    `conf:"weight" default:"1" doc:"its share of the requests, 1 to 1000, beside those of the others" example:"3"`
+	Backup     conf.At[bool]   `conf:"backup" default:"false" doc:"it gets requests only while no backend without backup can take them" example:"true"`
+	State      conf.At[string] `conf:"state" enum:"active|drain|down" default:"active" doc:"drain: it gets no new requests, and those in progress finish; down: the same, and its health is not looked at" example:"drain"`
+	Later      conf.Later      `conf:"client_cert"`
 }
 
 // Backend is one compiled backend. It is immutable.
@@ -39,6 +42,9 @@ type Backend struct {
 	serverName string         // what the certificate must carry
 	roots      *x509.CertPool // nil: the system's
 	key        string
+	weight     uint32 // at least 1
+	backup     bool
+	state      State
 }
 
 // Address returns the lower-case host and the effective port: what two tenants
@@ -86,6 +92,7 @@ func CompileBackend(spec conf.At[BackendSpec], readFile func(path string) ([]byt
 	if s.Host.V == "backend" {
 		b.rewrites = true
 	}
+	b.readRole(s, r)
 	b.readTLS(s, readFile, r)
 	if r.Faults() > before {
 		return nil

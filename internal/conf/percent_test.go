@@ -1,0 +1,26 @@
+package conf
+
+import "testing"
+
+func TestPercent(t *testing.T) {
+	shape := `is not a percentage; write it like "50%"`
+	for text, want := range map[string]string{
+		"0%":   "0%",
+		"7%":   "7%",
+		"50%":  "50%",
+		"100%": "100%",
+		"101%": `"101%" ` + shape,
+		"007%": `"007%" ` + shape,
+		"05%":  `"05%" ` + shape,
+		"50":   `"50" ` + shape,
+		"%":    `"%" ` + shape,
+		"":     `"" ` + shape,
+		"-1%":  `"-1%" ` + shape,
+		"+5%":  `"+5%" ` + shape,
+		"1.5%": `"1.5%" ` + shape,
+	} {
+		if got := parsed[Percent](text); got != want {
+			t.Errorf("percentage %q = %s, want %s", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,21 @@
+package gateway
+
+import (
+	"gatehouse/internal/admin"
+	"gatehouse/proxy"
+)
+
+// poolStatus shows pools as operators see them.
+func poolStatus(pools []proxy.PoolStats) []admin.PoolStatus {
+	list := make([]admin.PoolStatus, len(pools))
+	for i, p := range pools {
+		list[i] = admin.PoolStatus{Route: p.Route, Balance: p.Plan.Rules.Balance.String()}
+		for _, b := range p.Backends {
+			list[i].Backends = append(list[i].Backends, admin.BackendStatus{
+				URL: backendURL(b.Backend), State: string(b.Standing), Why: b.Why, Since: b.Since,
+				InFlight: b.InFlight, Weight: b.Backend.Weight(), Backup: b.Backend.Backup(),
+			})
+		}
+	}
+	return list
+}

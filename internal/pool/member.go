@@ -1,0 +1,126 @@
+package pool
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// idleTime is how long an idle connection is kept. Backends commonly close
+	// theirs after 60 s (Tomcat, most load balancers) or 75 s (nginx); who
+	// closes first never writes into a closing connection.
+	idleTime = 50 * time.Second
+	// idleConns bounds the idle connections to one backend of one pool. A
+	// burst leaves at most this many behind for idleTime; each costs about
+	// 1 KiB here (5 KiB with TLS) and a worker or a descriptor over there.
+	idleConns = 256
+	// tellEvery is how often a backend's failures are worth a line in the log:
+	// each request to a dead one fails.
+	tellEvery = 10 * time.Second
+)
+
+// Member is one backend of a pool: the idle connections to it, and what is known
+// of its health. When a table is replaced, another pool may adopt it.
+type Member struct {
+	backend *Backend
+	dialer  dialer
+	owner   atomic.Pointer[Pool] // whose views have to know of changes
+	told    atomic.Int64         // Unix nanoseconds of the last Tell
+
+	inFlight  atomic.Int64
+	failures  atomic.Int64 // in a row
+	probing   atomic.Bool  // one request tries it after an ejection
+	condition condition
+
+	mu     sync.Mutex
+	idle   []*Conn // the one used last is at the end, and the next to be used
+	closed bool
+}
+
+func newMember(pool string, b *Backend, o Options) *Member {
+	m := &Member{backend: b}
+	m.condition.since = time.Now()
+	m.dialer = newDialer(pool, b, o.Guard)
+	return m
+}
+
+// InFlight returns how many requests the member has in progress.
+func (m *Member) InFlight() int { return int(m.inFlight.Load()) }
+
+// Backend returns the backend.
+func (m *Member) Backend() *Backend { return m.backend }
+
+// Tell reports whether a failure of the backend should be logged: once in a
+// while.
+func (m *Member) Tell(now time.Time) bool {
+	last := m.told.Load()
+	return now.UnixNano()-last >= int64(tellEvery) && m.told.CompareAndSwap(last, now.UnixNano())
+}
+
+// Reuse returns an idle connection, nil when there is none. What it returns
+// was silent and open a moment ago; the backend may still close it before it
+// reads the next request.
+func (m *Member) Reuse() *Conn {
+	for {
+		c := m.pop()
+		if c == nil {
+			return nil
+		}
+		if time.Since(c.since) < idleTime && c.quiet() {
+			return c
+		}
+		c.Close()
+	}
+}
+
+func (m *Member) pop() *Conn {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	last := len(m.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	c := m.idle[last]
+	m.idle[last] = nil
+	m.idle = m.idle[:last]
+	return c
+}
+
+// push reports whether c was taken in.
+func (m *Member) push(c *Conn) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || len(m.idle) >= idleConns {
+		return false
+	}
+	m.idle = append(m.idle, c)
+	return true
+}
+
+func (m *Member) sweep(now time.Time) {
+	var gone []*Conn
+	m.mu.Lock()
+	m.idle = slices.DeleteFunc(m.idle, func(c *Conn) bool {
+		done := now.Sub(c.since) >= idleTime || !c.quiet()
+		if done {
+			gone = append(gone, c)
+		}
+		return done
+	})
+	m.mu.Unlock()
+	for _, c := range gone {
+		c.Close()
+	}
+}
+
+func (m *Member) close() {
+	m.mu.Lock()
+	idle := m.idle
+	m.idle, m.closed = nil, true
+	m.mu.Unlock()
+	for _, c := range idle {
+		c.Close()
+	}
+}

@@ -1,0 +1,163 @@
+package pool
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Round is one request's way through the backends of a pool: each at most once.
+// It belongs to one goroutine. Whoever begins one calls Release in the end.
+type Round struct {
+	pool       *Pool
+	hash       uint64
+	repeatable bool
+	tried      set
+	member     *Member // whose turn it is; nil before the first, and once released
+	probing    bool    // this request tries an ejected member
+}
+
+// Round begins a request's way. hash is what requests have in common that a
+// policy by hash keeps together; the others do not look at it. A request that is
+// repeatable can be sent to another backend when one has failed it.
+func (p *Pool) Round(hash uint64, repeatable bool) Round {
+	return Round{pool: p, hash: hash, repeatable: repeatable}
+}
+
+// Next returns the next backend of the round, nil when there is no other. The
+// request counts as in progress there until Release or the next Next. It does
+// not allocate.
+func (r *Round) Next(now time.Time) *Member {
+	r.Release()
+	seat := r.pick(r.pool.current(now))
+	if seat < 0 {
+		return nil
+	}
+	r.tried.add(uint8(seat))
+	r.member = r.pool.seats[seat].Member
+	r.member.inFlight.Add(1)
+	return r.member
+}
+
+// Release says that the backend whose turn it is has nothing more to do for the
+// request. It may be called more often than needed.
+func (r *Round) Release() {
+	m := r.member
+	if m == nil {
+		return
+	}
+	m.inFlight.Add(-1)
+	if r.probing {
+		m.probing.Store(false)
+	}
+	r.member, r.probing = nil, false
+}
+
+// Succeeded says that the backend whose turn it is has answered.
+func (r *Round) Succeeded(now time.Time) {
+	m := r.member
+	switch {
+	case m == nil:
+	case r.probing:
+		r.probing = false
+		m.readmit(now)
+	case m.failures.Load() != 0:
+		m.failures.Store(0)
+	}
+}
+
+// Failed says that the backend whose turn it is has failed the request in a way
+// that a backend that is dead does, and how: "connection refused".
+func (r *Round) Failed(now time.Time, how string) {
+	m := r.member
+	if m == nil {
+		return
+	}
+	p := m.owner.Load()
+	most := int64(p.plan.Rules.Ejection.Failures)
+	if n := m.failures.Add(1); most == 0 || n < most && !r.probing {
+		return
+	}
+	if r.probing || !m.isEjected() {
+		r.probing = false
+		p.eject(m, now, how)
+	}
+}
+
+func (m *Member) isEjected() bool {
+	m.condition.mu.Lock()
+	defer m.condition.mu.Unlock()
+	return m.condition.ejected
+}
+
+// pick returns a seat that the request was not sent to, -1 if there is none.
+func (r *Round) pick(v *view) int {
+	if len(v.probes) > 0 && r.tried == (set{}) && (r.repeatable || v.anyProbes) {
+		if seat := r.probe(v); seat >= 0 {
+			return seat
+		}
+	}
+	policy := r.pool.plan.Rules.Balance.Policy
+	if policy >= HashClient {
+		if seat := r.placed(v); seat >= 0 {
+			return seat
+		}
+	}
+	for _, t := range v.tiers {
+		if t == nil {
+			continue
+		}
+		seat := -1
+		switch policy {
+		case RoundRobin:
+			turn := r.pool.turn.Add(1) - 1
+			seat = t.walk(t.at(turn*t.step%t.total), &r.tried)
+		case LeastRequests:
+			seat = r.least(t)
+		default:
+			seat = t.walk(t.at(r.hash%t.total), &r.tried)
+		}
+		if seat >= 0 {
+			return seat
+		}
+	}
+	return -1
+}
+
+// probe returns an ejected seat that no other request is trying, -1 if there is
+// none.
+func (r *Round) probe(v *view) int {
+	for _, seat := range v.probes {
+		if r.pool.seats[seat].probing.CompareAndSwap(false, true) {
+			r.probing = true
+			return int(seat)
+		}
+	}
+	return -1
+}
+
+// least draws two different backends by weight and returns the one that has less
+// to do for its weight: the first where both have the same, so that idle
+// backends share by weight.
+func (r *Round) least(t *tier) int {
+	random := rand.Uint64()
+	a := t.at(scale(uint32(random), t.total))
+	weight := t.weight(a)
+	if weight == t.total {
+		return t.walk(a, &r.tried)
+	}
+	x := scale(uint32(random>>32), t.total-weight)
+	if x >= t.start(a) {
+		x += weight
+	}
+	b := t.at(x)
+	loadA, loadB := r.load(t, a), r.load(t, b)
+	if loadA*int64(t.weight(b)) > loadB*int64(weight) {
+		a, b = b, a
+	}
+	if r.tried.has(t.seats[a]) && !r.tried.has(t.seats[b]) {
+		a = b
+	}
+	return t.walk(a, &r.tried)
+}
+
+func (r *Round) load(t *tier, i int) int64 { return r.pool.seats[t.seats[i]].inFlight.Load() }

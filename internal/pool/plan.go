@@ -1,0 +1,66 @@
+package pool
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Rules is how the backends of a pool are used. The zero Rules shares requests
+// out in turn and looks at nothing.
+type Rules struct {
+	Balance  Balance
+	Ejection Ejection
+}
+
+// Plan is the declared half of a pool: its backends and how they are used. It is
+// immutable.
+type Plan struct {
+	Backends []*Backend
+	Rules    Rules
+	key      string
+}
+
+// NewPlan returns the plan of a pool.
+func NewPlan(backends []*Backend, rules Rules) *Plan {
+	keys := make([]string, len(backends), len(backends)+1)
+	for i, b := range backends {
+		keys[i] = b.Key() + b.role()
+	}
+	if rules != (Rules{Ejection: builtinEjection}) {
+		keys = append(keys, rules.key())
+	}
+	return &Plan{Backends: backends, Rules: rules, key: strings.Join(keys, "\n")}
+}
+
+// Key is equal for plans that have the same backends, reached and used in the
+// same way: they may share a running pool.
+func (p *Plan) Key() string { return p.key }
+
+// role is what two backends that are reached in the same way may differ in.
+func (b *Backend) role() string {
+	if b.weight == 1 && !b.backup && b.state == Active {
+		return ""
+	}
+	return fmt.Sprintf(" weight %d backup %t %s", b.weight, b.backup, b.state)
+}
+
+func (r Rules) key() string { return fmt.Sprintf("%s; %s", r.Balance, r.Ejection) }
+
+// Describe returns what an operator should know of a backend's part, like
+// "10.4.1.10:8080 (weight 3)".
+func (b *Backend) Describe() string {
+	var notes []string
+	if b.weight != 1 {
+		notes = append(notes, fmt.Sprintf("weight %d", b.weight))
+	}
+	if b.backup {
+		notes = append(notes, "backup")
+	}
+	if b.state != Active {
+		notes = append(notes, b.state.String())
+	}
+	if notes == nil {
+		return b.address
+	}
+	return b.address + " (" + strings.Join(notes, ", ") + ")"
+}

@@ -1,0 +1,79 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"gatehouse/internal/pool"
+)
+
+// What a pool learns from requests: that a backend has failed one as a dead
+// backend does, or that it lives. Whatever may be the fault of the request, of
+// its client or ours says neither: a malformed answer, a reused connection that
+// broke, a client that left, an answer of 500.
+
+// reached notes that the backend has answered. 502, 503 and 504 are what a
+// process says in place of an application that is not there; 500 is an
+// application that has a fault in what was asked of it.
+func (t *trip) reached(status int) {
+	now := t.ex.started.Add(t.ex.firstByte)
+	switch status {
+	case http.StatusBadGateway:
+		t.round.Failed(now, "answered 502")
+	case http.StatusServiceUnavailable:
+		t.round.Failed(now, "answered 503")
+	case http.StatusGatewayTimeout:
+		t.round.Failed(now, "answered 504")
+	default:
+		t.round.Succeeded(now)
+	}
+}
+
+// unreached notes that a connection could not be opened within limit.
+func (t *trip) unreached(err error, limit time.Duration) {
+	if how := dialFault(err, limit < t.times.Connect); how != "" {
+		t.round.Failed(time.Now(), how)
+	}
+}
+
+// dialFault says in a few words how a backend was not reached; "" where that
+// says nothing about the backend: our own means were exhausted, its address is
+// forbidden, or it had less time than the operator gives it.
+func dialFault(err error, hurried bool) string {
+	var failed *pool.DialError
+	var forbidden *pool.ForbiddenError
+	var number syscall.Errno
+	switch {
+	case !errors.As(err, &failed) || errors.As(err, &forbidden):
+		return ""
+	case errors.As(err, &number):
+		return errnoFault(number)
+	case timedOut(err):
+		if hurried {
+			return ""
+		}
+		return "no connection in time"
+	case failed.TLS:
+		return "no TLS connection"
+	}
+	return "no connection"
+}
+
+func errnoFault(number syscall.Errno) string {
+	switch number {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.EADDRNOTAVAIL, syscall.EPERM, syscall.EACCES:
+		return ""
+	}
+	return number.Error()
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &timeout) && timeout.Timeout()
+}
