@@ -7,8 +7,9 @@ import (
 
 // attempt says where an order is tried.
 type attempt struct {
-	ca        *authority
-	index, of int // among the authorities of the settings
+	ca    *authority
+	index int          // among the authorities of the settings
+	rest  []*authority // those after it
 }
 
 // order is one that runs.
@@ -19,8 +20,10 @@ type order struct {
 	cost     purchase
 	because  string
 	tries    int
-	look     bool // look at DNS first: the last look is old
-	replaces bool // the certificate held is this authority's
+	look     bool     // look at DNS first: the last look is old
+	replaces bool     // the certificate held is this authority's
+	blind    bool     // it goes ahead also where DNS cannot be asked
+	kinds    []string // challenges that can prove control; nil: any
 	settings *Settings
 	began    time.Time
 }
@@ -29,9 +32,12 @@ type order struct {
 func (m *Manager) startOrder(ctx context.Context, e *entry, cost purchase, now time.Time) {
 	o := &order{
 		entry: e, host: e.Host, at: e.place.at, cost: cost, because: e.place.because, tries: e.fails(),
-		look:     m.settings.preflight.enabled && e.check.stale(now),
+		look: m.settings.preflight.enabled && e.check.stale(e.place.at.ca, now), blind: e.blind(now),
 		replaces: e.held != nil && e.held.caID == cost.account,
 		settings: m.settings, began: now,
+	}
+	if m.settings.preflight.enabled && e.check != nil {
+		o.kinds = e.check.kindsAt(o.at.ca)
 	}
 	ctx, e.stop = context.WithCancel(ctx)
 	e.issuing = true
@@ -42,17 +48,10 @@ func (m *Manager) startOrder(ctx context.Context, e *entry, cost purchase, now t
 
 // order looks at DNS once more, stores what the order costs, and places it.
 func (m *Manager) order(ctx context.Context, o *order) {
-	if o.look {
-		f := m.lookAt(ctx, o.host, o.at.ca, o.settings)
-		if f.state != "" && !f.unsure || ctx.Err() != nil {
-			m.budget.release(o.cost)
-			m.orderEnded(o, func(now time.Time) {
-				o.entry.looked(f, o.settings, now)
-				m.tellState(o.entry)
-				m.saved.touch(o.entry)
-			})
-			return
-		}
+	if o.look && !m.lookFirst(ctx, o) {
+		m.budget.release(o.cost)
+		m.orderEnded(o, func(time.Time) {})
+		return
 	}
 	if err := m.budget.commit(ctx, o.cost, m.o.Now().UnixNano()); err != nil {
 		m.budget.release(o.cost)
@@ -79,8 +78,25 @@ func (m *Manager) order(ctx context.Context, o *order) {
 	})
 }
 
+// lookFirst looks at DNS right before an order, and reports whether it may be
+// placed.
+func (m *Manager) lookFirst(ctx context.Context, o *order) bool {
+	f := m.lookAt(ctx, o.host, o.at.ca, o.settings)
+	if ctx.Err() != nil {
+		return false // and what was not waited for is not known
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := o.entry
+	e.looked(f, o.settings, m.o.Now())
+	m.tellState(e)
+	m.saved.touch(e)
+	o.kinds = e.check.kindsAt(o.at.ca)
+	return e.check.parked() == "" && e.check.forbids(o.at.ca) == "" && (o.blind || !e.check.unsure)
+}
+
 func (m *Manager) obtain(ctx context.Context, o *order) (*bundle, error) {
-	req := request{Host: o.host, CA: o.at.ca, Attempt: o.tries, Because: o.because}
+	req := request{Host: o.host, CA: o.at.ca, Attempt: o.tries, Challenges: o.kinds, Because: o.because}
 	if o.replaces {
 		former, err := m.shelf.get(ctx, o.host.Name)
 		if err != nil {
@@ -132,8 +148,8 @@ func (m *Manager) orderDone(ctx context.Context, o *order, next *held, now time.
 	}
 	e.paid, e.trouble, e.since, e.turn = payment{}, nil, time.Time{}, 0
 	e.asked, e.revoked, e.served = false, false, true
-	if e.check != nil {
-		e.check = &check{again: again{set: now}}
+	if c := e.check; c != nil {
+		e.check = &check{finding: finding{kinds: c.kinds, verdicts: c.verdicts}, again: again{set: now}}
 	}
 	m.replace(e, next)
 }

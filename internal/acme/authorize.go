@@ -126,7 +126,7 @@ func (o *ordering) refused(ctx context.Context, z acmeclient.Authorization) erro
 // choose picks the challenge to answer: one that the authority looks at
 // already, else by preference, beginning further on with each failed attempt.
 func (o *ordering) choose(ctx context.Context, z acmeclient.Authorization) (acmez.Solver, acmeclient.Challenge, error) {
-	kinds := o.settings.kinds(o.req.Host)
+	kinds := o.kinds()
 	if n := len(kinds); n > 0 {
 		shift := o.req.Attempt % n
 		kinds = slices.Concat(kinds[shift:], kinds[:shift])

@@ -21,7 +21,7 @@ func (m *Manager) queued(now time.Time) (out []*entry) {
 		return nil
 	}
 	for _, e := range m.hosts {
-		if e.issuing || !e.needs(m.settings, now) || e.trouble.ready(now).After(now) || e.check.parked() != "" {
+		if e.issuing || !e.needs(m.settings, now) || e.trouble.ready(now).After(now) || e.check.parked() != "" || e.doubtful(now) {
 			continue
 		}
 		if e.place.at.ca == nil {

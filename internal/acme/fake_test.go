@@ -58,6 +58,7 @@ type fakeOrder struct {
 	replaces bool
 	because  string
 	failed   bool
+	kinds    []string
 }
 
 // fakeEngine is a fakeCA as the Manager knows it.
@@ -97,7 +98,7 @@ func (c *fakeEngine) obtain(ctx context.Context, req request) (*bundle, error) {
 	c.running++
 	c.peak = max(c.peak, c.running)
 	at := len(c.orders)
-	c.orders = append(c.orders, fakeOrder{req.Name, req.CA.Name, c.now(), req.Replaces != nil, req.Because, false})
+	c.orders = append(c.orders, fakeOrder{req.Name, req.CA.Name, c.now(), req.Replaces != nil, req.Because, false, req.Challenges})
 	c.mu.Unlock()
 	err := wait(ctx, c.takes)
 	c.mu.Lock()

@@ -13,10 +13,10 @@ const (
 	// does not sleep until the next renewal, because that clock may jump.
 	lookEvery = time.Minute
 
-	// issuingAtOnce bounds the orders that run at a time. One takes an
-	// authority some seconds, nearly all of it waiting; so many keep it busy
-	// with a thousand in a minute, and are few enough to hold in memory and in
-	// its patience.
+	// issuingAtOnce bounds the orders that run at a time. Against an authority
+	// on the same machine 16 give 2,200 certificates in a minute, 32 give 2,900
+	// and 100 give 4,500. A public one takes five seconds for an order, nearly
+	// all of it waiting: so many are still a thousand in a minute then.
 	issuingAtOnce = 100
 
 	// stopLimit bounds the last writes when Run ends.
@@ -164,7 +164,7 @@ func (m *Manager) mayOrder(e *entry, now time.Time) bool {
 		m.work.toLook = append(m.work.toLook, e)
 		return false
 	}
-	return e.check.parked() == ""
+	return e.check.parked() == "" && !e.doubtful(now)
 }
 
 // enqueue places a host in the lane of the authority that it is to be ordered
@@ -187,35 +187,50 @@ func (m *Manager) assign(e *entry, now time.Time) (cost purchase, ok bool) {
 }
 
 // choose returns the authority to order from: the first that works, from where
-// the last attempt left off; or that all are down.
+// the last attempt left off; or that none does, and why.
 func (m *Manager) choose(e *entry, now time.Time) (at attempt, because string, down bool) {
 	all := m.settings.authorities
 	first := 0
 	if e.trouble != nil && e.trouble.via < len(all) {
 		first, because = e.trouble.via, e.trouble.because
 	}
+	if e.check.forbids(all[first]) != "" && e.next(attempt{index: first, rest: all[first+1:]}) == 0 {
+		first = 0 // CAA changed since
+	}
 	for i := first; i < len(all); i++ {
-		until, why := m.outages.down(all[i], e.Host, now)
-		if until.IsZero() && !m.wouldExpire(e, i, now) {
-			return attempt{all[i], i, len(all)}, because, false
-		}
+		at = attempt{all[i], i, all[i+1:]}
+		why := m.against(e, at, now)
 		if why == "" {
-			why = all[i].Name + ": the budget lets nothing be ordered before the certificate expires"
+			return at, because, false
 		}
 		because = why
 	}
 	return attempt{}, because, true
 }
 
-// wouldExpire reports whether the certificate of a host would end before an
-// authority may be asked, where another authority is left.
-func (m *Manager) wouldExpire(e *entry, index int, now time.Time) bool {
-	all := m.settings.authorities
-	if index+1 >= len(all) || e.held == nil || e.held.expired(now) {
-		return false
+// against says why a host is not to be ordered for from an authority. The last
+// one that may issue is waited for, unless it does not work.
+func (m *Manager) against(e *entry, at attempt, now time.Time) string {
+	if why := e.check.forbids(at.ca); why != "" {
+		return why
 	}
-	at, _ := m.budget.next(e.purchase(all[index], now), now.UnixNano())
-	return instant(at).After(e.held.notAfter)
+	if until, why := m.outages.down(at.ca, e.Host, now); !until.IsZero() {
+		return why
+	}
+	if e.next(at) == 0 {
+		return ""
+	}
+	t := now.UnixNano()
+	if until := m.budget.accountNext(at.ca.ID, false, t); until > t {
+		return at.ca.Name + ": it wants to be asked again at " + instant(until).UTC().Format(time.DateTime)
+	}
+	if e.held == nil || e.held.expired(now) {
+		return ""
+	}
+	if next, _ := m.budget.next(e.purchase(at.ca, now), t); instant(next).After(e.held.notAfter) {
+		return at.ca.Name + ": the budget lets nothing be ordered before the certificate expires"
+	}
+	return ""
 }
 
 // open reports whether the next host of a lane may be ordered for.

@@ -51,9 +51,13 @@ func (m *Manager) lookOne(ctx context.Context, e *entry, ca *authority, h Host, 
 	m.poke()
 }
 
-// tellState logs that a host waits for its owner, or no longer does.
+// tellState logs that a host waits for its owner or for a resolver, or no longer
+// does.
 func (m *Manager) tellState(e *entry) {
 	state := e.check.parked()
+	if state == "" && e.check.unsure {
+		state = StateQueued
+	}
 	if state == e.told {
 		return
 	}
@@ -62,10 +66,13 @@ func (m *Manager) tellState(e *entry) {
 	case state == StateParked && e.check.lost:
 		m.o.Log.Warn("a host no longer leads here; its certificate is not renewed", "host", e.Name, "tenant", e.Tenant,
 			"looks", e.check.bad, "found", e.check.detail, "not_after", e.held.notAfter)
+	case state == StateQueued:
+		m.o.Log.Warn("DNS cannot be asked about a host", "host", e.Name, "tenant", e.Tenant,
+			"found", e.check.detail, "next", e.check.again.next)
 	case state != "":
 		m.o.Log.Info("a host waits for its owner", "host", e.Name, "tenant", e.Tenant, "state", state,
 			"found", e.check.detail, "record", e.check.record, "next", e.check.again.next)
 	default:
-		m.o.Log.Info("a host no longer waits for its owner", "host", e.Name, "tenant", e.Tenant)
+		m.o.Log.Info("nothing of DNS stands in the way of a host any more", "host", e.Name, "tenant", e.Tenant)
 	}
 }

@@ -11,18 +11,44 @@ type lookFunc func(context.Context, Host, *authority, *Settings) finding
 
 // finding is what a look at DNS found.
 type finding struct {
-	state  State  // why no order is placed; empty: nothing stands against one
-	detail string // in words, for whoever owns the name
-	record string // what its owner must set
-	unsure bool   // DNS did not answer: nothing is known
+	state  State    // why no order is placed; empty: nothing stands against one
+	detail string   // in words, for whoever owns the name
+	record string   // what its owner must set
+	unsure bool     // DNS did not answer: nothing is known
+	kinds  []string // challenges that can prove control; nil: any
+	// verdicts are, by authority.ID, what was found about the authorities that
+	// were looked at one by one; nil: the same holds for all.
+	verdicts map[string]verdict
+}
+
+// verdict is what a look found about one authority.
+type verdict struct {
+	kinds []string // challenges that can prove control there
+	why   string   // it must not issue, in words; empty: it may
+}
+
+// knows reports whether the look was about the authority.
+func (f *finding) knows(ca *authority) bool {
+	_, ok := f.verdicts[ca.ID]
+	return ok || f.verdicts == nil
+}
+
+// kindsAt returns the challenges that can prove control at an authority; nil:
+// any, for all that is known.
+func (f *finding) kindsAt(ca *authority) []string {
+	if f.verdicts == nil {
+		return f.kinds
+	}
+	return f.verdicts[ca.ID].kinds
 }
 
 // check is the last look at a host.
 type check struct {
 	finding
-	again again // when to look again, and when it was looked
-	bad   int   // looks in a row that found something
-	lost  bool  // the domain counts as gone
+	again  again // when to look again, and when it was looked
+	bad    int   // looks in a row that found something
+	lost   bool  // the domain counts as gone
+	doubts int   // looks in a row that had no answer
 }
 
 const (
@@ -64,14 +90,16 @@ func (e *entry) looked(f finding, s *Settings, now time.Time) {
 	case f.unsure && former != nil && former.state != "":
 		// What is known counts until something else is.
 		c.finding = former.finding
-	case f.state == "" || f.unsure:
-		c.finding.state = ""
+	case f.unsure:
 		c.bad = 0
+		c.doubt(former, e.Name, now)
+	case f.state == "":
+		c.bad = 0
+		e.served = true
 	default:
 		c.bad++
 	}
 	if c.state == "" {
-		e.served = e.served || !f.unsure
 		e.check = c
 		return
 	}
@@ -81,7 +109,7 @@ func (e *entry) looked(f finding, s *Settings, now time.Time) {
 		c.lost = c.state == StatePendingDNS && c.bad >= s.preflight.lostAfter
 	}
 	wait := steps[min(max(c.bad, 1), len(steps))-1]
-	c.again.next = now.Add(wait + time.Duration(float64(wait)/10*spread(e.Name)))
+	c.again.next = now.Add(spreadOut(wait, e.Name))
 	e.check = c
 }
 
@@ -90,12 +118,21 @@ func (c *check) due(now time.Time) bool {
 	if c == nil {
 		return true
 	}
-	return c.state != "" && !c.again.when(now).After(now)
+	return (c.state != "" || c.unsure) && !c.again.when(now).After(now)
 }
 
-// stale reports whether a look that found nothing is too old for an order.
-func (c *check) stale(now time.Time) bool {
+// forbids says why an authority must not issue for the host, or nothing.
+func (c *check) forbids(ca *authority) string {
 	if c == nil {
+		return ""
+	}
+	return c.verdicts[ca.ID].why
+}
+
+// stale reports whether a look that found nothing is too old for an order, or
+// was about other authorities.
+func (c *check) stale(ca *authority, now time.Time) bool {
+	if c == nil || !c.knows(ca) {
 		return true
 	}
 	age := now.Sub(c.again.set)

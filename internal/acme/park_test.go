@@ -111,19 +111,6 @@ func TestPendingCAA(t *testing.T) {
 	})
 }
 
-// DNS that does not answer stops nobody: the authority may hear more.
-func TestUnsureLook(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k, o := looking(t)
-		o.say("pa.acme.example", finding{detail: "the resolver does not answer", unsure: true})
-		k.m.SetHosts(one("pa.acme.example"))
-		k.run()
-		settle(time.Minute)
-		k.want("pa.acme.example", StateValid)
-		k.end()
-	})
-}
-
 // A domain that leads elsewhere at so many looks in a row is no longer renewed,
 // says so, and serves until its end. When it leads here again, it is renewed.
 func TestLostDomain(t *testing.T) {

@@ -72,7 +72,7 @@ func newPreflight(e *engine) *preflight {
 // look implements lookFunc.
 func (p *preflight) look(ctx context.Context, h Host, ca *authority, s *Settings) finding {
 	r := p.inspect(ctx, h, ca, s)
-	return finding{state: r.State, detail: r.Detail, record: r.Record, unsure: r.Unsure}
+	return finding{state: r.State, detail: r.Detail, record: r.Record, unsure: r.Unsure, kinds: r.Challenges}
 }
 
 // report is a look at everything, the authority's directory included.

@@ -285,9 +285,9 @@ func TestPreflight(t *testing.T) {
 			if f.pending.http.Load() != nil {
 				t.Error("a token of a probe is left")
 			}
-			want := finding{state: tt.state, unsure: tt.unsure, record: tt.record, detail: r.Detail}
-			if got := f.look(t.Context(), h, f.ca, f.settings); got != want {
-				t.Errorf("look %+v, want %+v", got, want)
+			got := f.look(t.Context(), h, f.ca, f.settings)
+			if got.state != tt.state || got.unsure != tt.unsure || got.record != tt.record || got.detail != r.Detail {
+				t.Errorf("look %+v, want %q, %v, %q, %q", got, tt.state, tt.unsure, tt.record, r.Detail)
 			}
 		})
 	}

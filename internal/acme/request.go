@@ -15,5 +15,8 @@ type request struct {
 	CA       *authority
 	Replaces *x509.Certificate // the predecessor, told to an authority that issued it (RFC 9773 section 5); may be nil
 	Attempt  int               // how many attempts failed before; each begins with the next kind of challenge
-	Because  string            // why an authority before this one was not used; recorded with the certificate
+	// Challenges are the kinds that can prove control, as DNS was last seen; nil:
+	// all those of the settings.
+	Challenges []string
+	Because    string // why an authority before this one was not used; recorded with the certificate
 }

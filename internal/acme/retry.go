@@ -32,7 +32,11 @@ func patience(c cause) []time.Duration {
 // back together.
 func backoff(c cause, fails int, name string) time.Duration {
 	steps := patience(c)
-	wait := steps[min(max(fails, 1), len(steps))-1]
+	return spreadOut(steps[min(max(fails, 1), len(steps))-1], name)
+}
+
+// spreadOut lengthens a wait by up to a tenth.
+func spreadOut(wait time.Duration, name string) time.Duration {
 	return wait + time.Duration(float64(wait)/10*spread(name))
 }
 
@@ -74,13 +78,24 @@ func (e *entry) failed(p *problem, at attempt, now time.Time) {
 	if p.Kept {
 		e.paid = payment{at.ca.ID, now}
 	}
-	if p.elsewhere() && at.index+1 < at.of {
-		t.via, t.because, t.again = at.index+1, p.Error(), again{now, now}
+	if next := e.next(at); next > 0 && p.elsewhere() {
+		t.via, t.because, t.again = next, p.Error(), again{now, now}
 		return
 	}
 	t.fails++
 	t.via, t.because = 0, ""
 	t.again = again{now.Add(max(backoff(p.Cause, t.fails, e.Name), p.RetryAfter)), now}
+}
+
+// next is the place among the authorities of the settings of the one after that
+// of an attempt, of those that may issue for the host; 0: there is none.
+func (e *entry) next(at attempt) int {
+	for i, ca := range at.rest {
+		if e.check.forbids(ca) == "" {
+			return at.index + 1 + i
+		}
+	}
+	return 0
 }
 
 // unplaced reports whether the authority certainly has no order: it was out of

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mholt/acmez/v3"
@@ -25,10 +26,20 @@ func (o *ordering) solver(ctx context.Context, kind string) (acmez.Solver, error
 	return nil, fmt.Errorf("%q is not a challenge that is answered here", kind)
 }
 
+// kinds are the challenges that the order may be proved by, in order of
+// preference: those of the settings that DNS and CAA leave.
+func (o *ordering) kinds() []string {
+	kinds := o.settings.kinds(o.req.Host)
+	if o.req.Challenges == nil {
+		return kinds
+	}
+	return slices.DeleteFunc(kinds, func(kind string) bool { return !slices.Contains(o.req.Challenges, kind) })
+}
+
 // able refuses a name that nothing here can prove control of, before an order
 // is spent on it.
 func (o *ordering) able(ctx context.Context) error {
-	kinds := o.settings.kinds(o.req.Host)
+	kinds := o.kinds()
 	if len(kinds) == 0 {
 		what := "no challenge is permitted that could be answered here"
 		if isWildcard(o.req.Name) {

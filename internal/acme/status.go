@@ -96,7 +96,7 @@ func (m *Manager) status(e *entry, eta, now time.Time) HostStatus {
 			s.NextTry = next
 		}
 	}
-	if c := e.check; c.parked() != "" {
+	if c := e.check; c.parked() != "" || e.doubtful(now) {
 		s.Record = c.record
 		s.NextTry = latest(s.NextTry, c.again.next)
 	}
@@ -122,6 +122,8 @@ func (m *Manager) detail(e *entry, s HostStatus, now time.Time) string {
 		return "the certificate held is revoked"
 	case s.State == StateFailed:
 		return ""
+	case e.doubtful(now):
+		return "DNS cannot be asked: " + e.check.detail
 	}
 	return m.waitsFor(e, now)
 }
@@ -135,26 +137,21 @@ func (m *Manager) lostWords(e *entry) string {
 
 // waitsFor says what a host of the queue waits for.
 func (m *Manager) waitsFor(e *entry, now time.Time) string {
-	if e.place.lane == nil {
-		if _, why, down := m.choose(e, now); down {
-			return "no authority works: " + why
-		}
-		if e.listed || e.stop != nil {
-			return "DNS is looked at"
-		}
-	}
-	at, _, down := m.choose(e, now)
+	at, why, down := m.choose(e, now)
 	if down {
-		return ""
+		return "no authority works: " + why
 	}
-	t, why := m.budget.next(e.purchase(at.ca, now), now.UnixNano())
+	if e.listed || e.stop != nil {
+		return "DNS is looked at"
+	}
+	t, empty := m.budget.next(e.purchase(at.ca, now), now.UnixNano())
 	if t <= now.UnixNano() {
 		return ""
 	}
 	return "the budget of " + map[scope]string{
 		scopeAccount: "the account with " + at.ca.Name, scopeDomain: "the registered domain " + e.domain,
 		scopeHost: "this name", scopeFailures: "failed validations of this name",
-	}[why] + " is used up"
+	}[empty] + " is used up"
 }
 
 // Budgets returns the budget of each authority, in the order of the settings.
