@@ -242,7 +242,7 @@ func TestResumedOrdersArePaidFor(t *testing.T) {
 		k.m.Configure(s)
 		k.m.SetHosts(one("pa.acme.example"))
 		k.run()
-		settle(time.Minute)
+		settle(10 * time.Second) // not as long as the budget takes to gain a token
 		k.want("pa.acme.example", StateValid)
 		if b := k.m.Budgets()[0]; b.Left != b.Of {
 			t.Errorf("%d of %d orders left", b.Left, b.Of)

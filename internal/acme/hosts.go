@@ -58,7 +58,7 @@ func (m *Manager) want(e *entry, h Host) {
 		return // another profile: with the next order
 	}
 	m.abort(e)
-	if former.Tenant != h.Tenant {
+	if former.Tenant != h.Tenant && former.Tenant != "" { // else an order in the store is all that was known
 		// The next owner begins anew; the certificate is for the name, and its key
 		// was never the former owner's.
 		e.trouble, e.check, e.since, e.paid = nil, nil, time.Time{}, payment{}
