@@ -64,6 +64,15 @@ func (s *Server) ceiling(r *running, rules *tenancy.Ceiling, former *running) *c
 	return c
 }
 
+// retire is called when nothing is limited on the level any more. Whoever waits
+// there goes on.
+func (c *ceiling) retire() {
+	c.inFlight.Set(limit.Bounds{})
+	c.sockets.Set(limit.Bounds{})
+	c.flow.Set(0)
+	c.clients.Close()
+}
+
 // below returns the ceilings of a route, the narrowest first.
 func (r *running) below(route *tenancy.Route) []bound {
 	if r.bounds == nil {

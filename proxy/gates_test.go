@@ -261,6 +261,28 @@ func TestQueueEnds(t *testing.T) {
 		endsWithin(t, conn, time.Second)
 		w.awaitLoad(level, 1, 0)
 	})
+	t.Run("the limit is gone", func(t *testing.T) {
+		answer <- struct{}{}
+		for _, text := range []string{"limits: {requests: 1000/s}\n", ""} {
+			w.set("acme", gatedTenant("limits: {in_flight: 1, queue_wait: 1m}\n"))
+			first := w.start(c, "https://a.example/")
+			w.awaitLoad(level, 1, 0)
+			second := w.start(c, "https://a.example/")
+			w.awaitLoad(level, 1, 1)
+			former := w.ceilingOf(level)
+			w.set("acme", gatedTenant(text))
+			eventually(t, "both are in progress", func() bool { inside, waiting := former.inFlight.Load(); return inside == 2 && waiting == 0 })
+			for range 2 {
+				answer <- struct{}{}
+			}
+			if a, b := <-first, <-second; a != http.StatusOK || b != http.StatusOK {
+				t.Errorf("answered with %d and %d", a, b)
+			}
+		}
+		w.set("acme", gatedTenant("limits: {in_flight: 1, queue_wait: 1m}\n"))
+		w.start(c, "https://a.example/")
+		w.awaitLoad(level, 1, 0)
+	})
 	t.Run("it takes too long", func(t *testing.T) {
 		w.set("acme", gatedTenant("limits: {in_flight: 1, queue_wait: 10ms}\n"))
 		if status, _ := askOnce(t, c, "https://a.example/"); status != http.StatusServiceUnavailable {

@@ -75,7 +75,7 @@ func (r *running) withKey(key string) *pool.Pool {
 func (r *running) closeUnless(successor *running) {
 	for name, c := range r.counted {
 		if successor == nil || successor.counted[name] != c {
-			c.clients.Close()
+			c.retire()
 		}
 	}
 	for i, p := range r.distinct {

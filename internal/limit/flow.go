@@ -12,8 +12,8 @@ const flowBurst = 250 * time.Millisecond
 // Flow is a number of bytes in a second. Whoever sends says so when the bytes are
 // on their way, and waits until they are paid for: nobody has to know beforehand
 // how much there is, and each waits for its own bytes behind those that were
-// sent before. [Flow.Set] must be called before a flow is used; after that all
-// methods may be called at the same time.
+// sent before. The zero Flow has no rate, and nobody waits. All methods may be
+// called at the same time.
 type Flow struct {
 	mu     sync.Mutex
 	rate   int64 // bytes in a second
@@ -22,7 +22,7 @@ type Flow struct {
 	passed int64 // bytes
 }
 
-// Set changes the rate, in bytes in a second, above zero.
+// Set changes the rate, in bytes in a second; at 0 nobody waits.
 func (f *Flow) Set(rate int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -45,7 +45,7 @@ func (f *Flow) Wait(now, mark int64) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pay(now)
-	if f.paid >= mark {
+	if f.paid >= mark || f.rate <= 0 {
 		return 0
 	}
 	return time.Duration(float64(mark-f.paid)/float64(f.rate)*float64(time.Second)) + 1
@@ -56,6 +56,9 @@ func (f *Flow) Used(now int64) float64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pay(now)
+	if f.rate <= 0 {
+		return 0
+	}
 	ahead := float64(f.paid-f.passed) / float64(max(f.burst(), 1))
 	return 1 - min(max(ahead, 0), 1)
 }
@@ -66,6 +69,10 @@ func (f *Flow) burst() int64 { return int64(float64(f.rate) * flowBurst.Seconds(
 // pay pays for the time that has passed. What is less than a byte stays for
 // later. A caller whose clock is behind another's pays nothing.
 func (f *Flow) pay(now int64) {
+	if f.rate <= 0 {
+		f.paid, f.last = f.passed, now
+		return
+	}
 	if now <= f.last {
 		return
 	}

@@ -56,6 +56,10 @@ func TestFlowLetsSmallThingsPass(t *testing.T) {
 	if got, want := f.Wait(now, mark), 50*time.Millisecond; got < want || got > want+time.Microsecond {
 		t.Errorf("at ten times the rate they wait for %v, want %v", got, want)
 	}
+	if f.Set(0); f.Wait(now, mark) != 0 || f.Used(now) != 0 {
+		t.Error("without a rate something waits, or is used")
+	}
+	f.Set(10_000)
 	now += int64(time.Second)
 	if used := f.Used(now); used != 0 || f.Wait(now, mark) != 0 {
 		t.Errorf("%v of the rate is used after a second of rest, want nothing", used)

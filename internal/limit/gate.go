@@ -6,17 +6,16 @@ import (
 )
 
 // Bounds are how many may be inside of a gate, and how many may wait for that.
-// They must be at least 1, 0 and 0.
 type Bounds struct {
-	Most  int
+	Most  int // 0: any number
 	Queue int
 	Wait  time.Duration
 }
 
 // Gate lets a number in at a time. A few more may wait for their turn: first
 // come, first served, and not for long, because whoever waited for a queue of
-// seconds has mostly gone when it is let in. [Gate.Set] must be called before a
-// gate is used; after that all methods may be called at the same time.
+// seconds has mostly gone when it is let in. The zero Gate lets everybody in. All
+// methods may be called at the same time.
 type Gate struct {
 	mu          sync.Mutex
 	bounds      Bounds
@@ -50,7 +49,7 @@ func (g *Gate) Set(b Bounds) {
 func (g *Gate) Enter() (wait *Ticket, inside bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.inside < g.bounds.Most && g.first == nil {
+	if g.first == nil && g.room() {
 		g.inside++
 		return nil, true
 	}
@@ -79,13 +78,15 @@ func (g *Gate) Load() (inside, waiting int) {
 
 // admit lets those in that there is room for. The caller holds mu.
 func (g *Gate) admit() {
-	for g.first != nil && g.inside < g.bounds.Most {
+	for g.first != nil && g.room() {
 		t := g.first
 		g.remove(t)
 		g.inside++
 		close(t.turn)
 	}
 }
+
+func (g *Gate) room() bool { return g.inside < g.bounds.Most || g.bounds.Most == 0 }
 
 func (g *Gate) append(t *Ticket) {
 	t.prev, t.queued = g.last, true

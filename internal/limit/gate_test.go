@@ -139,62 +139,90 @@ func TestGateChanges(t *testing.T) {
 	})
 }
 
-// TestGateIsTheModel plays the same story on a gate and on two lists.
+// twin plays the same story on a gate and on two lists.
+type twin struct {
+	t      *testing.T
+	bounds Bounds
+	gate   *Gate
+	inside int
+	queue  []*Ticket
+}
+
+func (w *twin) room() bool { return w.inside < w.bounds.Most || w.bounds.Most == 0 }
+
+func (w *twin) enter() {
+	wait, in := w.gate.Enter()
+	switch {
+	case w.room() && len(w.queue) == 0:
+		if !in {
+			w.t.Fatal("it is not let in")
+		}
+		w.inside++
+	case len(w.queue) < w.bounds.Queue:
+		if wait == nil {
+			w.t.Fatal("there is no place in the queue")
+		}
+		w.queue = append(w.queue, wait)
+	case in || wait != nil:
+		w.t.Fatal("it is not turned away")
+	}
+}
+
+func (w *twin) cancel(i int) {
+	w.queue[i].Cancel()
+	if w.queue[i].Wait() {
+		w.t.Fatal("one that was cancelled is let in")
+	}
+	w.queue = slices.Delete(w.queue, i, i+1)
+}
+
+// step does one of four things, which as says more about.
+func (w *twin) step(what, as byte) {
+	switch what % 8 {
+	case 0, 1, 2, 3:
+		w.enter()
+	case 4, 5:
+		if w.inside > 0 {
+			w.gate.Leave()
+			w.inside--
+		}
+	case 6:
+		if n := len(w.queue); n > 0 {
+			w.cancel(int(as) % n)
+		}
+	case 7:
+		w.bounds = Bounds{Most: int(as) % 6, Queue: int(as/8) % 5, Wait: time.Hour}
+		w.gate.Set(w.bounds)
+	}
+	for len(w.queue) > 0 && w.room() {
+		if !w.queue[0].Wait() {
+			w.t.Fatal("the first of the queue is not let in")
+		}
+		w.queue = w.queue[1:]
+		w.inside++
+	}
+	if in, waiting := w.gate.Load(); in != w.inside || waiting != len(w.queue) {
+		w.t.Fatalf("%d are inside and %d wait, want %d and %d", in, waiting, w.inside, len(w.queue))
+	}
+}
+
 func TestGateIsTheModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(9, 10))
-		bounds := Bounds{Most: 3, Queue: 4, Wait: time.Hour}
-		g := newGate(bounds)
-		inside, queue := 0, []*Ticket(nil)
-		admit := func() {
-			for inside < bounds.Most && len(queue) > 0 {
-				if !queue[0].Wait() {
-					t.Fatal("the first of the queue is not let in")
-				}
-				queue = queue[1:]
-				inside++
-			}
-		}
+		w := &twin{t: t, gate: new(Gate)}
 		for range 20_000 {
-			switch random.IntN(8) {
-			case 0, 1, 2, 3:
-				wait, in := g.Enter()
-				switch {
-				case inside < bounds.Most && len(queue) == 0:
-					if !in {
-						t.Fatal("it is not let in")
-					}
-					inside++
-				case len(queue) < bounds.Queue:
-					if wait == nil {
-						t.Fatal("there is no place in the queue")
-					}
-					queue = append(queue, wait)
-				case in || wait != nil:
-					t.Fatal("it is not turned away")
-				}
-			case 4, 5:
-				if inside > 0 {
-					g.Leave()
-					inside--
-				}
-			case 6:
-				if n := len(queue); n > 0 {
-					i := random.IntN(n)
-					queue[i].Cancel()
-					if queue[i].Wait() {
-						t.Fatal("one that was cancelled is let in")
-					}
-					queue = slices.Delete(queue, i, i+1)
-				}
-			case 7:
-				bounds = Bounds{Most: 1 + random.IntN(5), Queue: random.IntN(5), Wait: time.Hour}
-				g.Set(bounds)
-			}
-			admit()
-			if in, waiting := g.Load(); in != inside || waiting != len(queue) {
-				t.Fatalf("%d are inside and %d wait, want %d and %d", in, waiting, inside, len(queue))
-			}
+			w.step(byte(random.Uint32()), byte(random.Uint32()))
+		}
+	})
+}
+
+func FuzzGate(f *testing.F) {
+	f.Add([]byte{7, 9, 0, 0, 0, 0, 6, 0, 4, 0, 7, 0})
+	f.Add([]byte{7, 33, 1, 1, 1, 1, 1, 1, 5, 5, 6, 2, 7, 1, 4, 4})
+	f.Fuzz(func(t *testing.T, story []byte) {
+		w := &twin{t: t, gate: new(Gate)}
+		for i := 0; i+1 < len(story); i += 2 {
+			w.step(story[i], story[i+1])
 		}
 	})
 }
