@@ -58,6 +58,9 @@ func (l *accessLog) appendLine(b []byte, ex *exchange, now time.Time) []byte {
 	b = appendNumber(b, `,"bytes_in":`, ex.bytesIn.Load())
 	b = appendNumber(b, `,"bytes_out":`, ex.bytesOut)
 	b = appendMillis(b, `,"duration_ms":`, now.Sub(ex.started))
+	if ex.queued > 0 {
+		b = appendMillis(b, `,"queued_ms":`, ex.queued)
+	}
 	if ex.backend != "" {
 		b = appendBackend(b, ex)
 	}

@@ -30,6 +30,7 @@ func logged() *exchange {
 		status:    200,
 		backend:   "10.4.1.10:8080",
 		attempts:  1,
+		queued:    time.Millisecond,
 		connected: 1500 * time.Microsecond,
 		firstByte: 2 * time.Millisecond,
 		bytesOut:  1024,
@@ -47,7 +48,7 @@ func lineOf(o Options, ex *exchange) string {
 func TestAccessLine(t *testing.T) {
 	const want = `{"time":"2026-11-21T10:00:00.003Z","ref":"abcdefghijklmnop","tenant":"acme",` +
 		`"client":"203.0.113.77","host":"pa.acme.example","method":"GET","path":"/login","protocol":"HTTP/1.1",` +
-		`"status":200,"bytes_in":12,"bytes_out":1024,"duration_ms":3.456,` +
+		`"status":200,"bytes_in":12,"bytes_out":1024,"duration_ms":3.456,"queued_ms":1.000,` +
 		`"backend":"10.4.1.10:8080","attempts":1,"connect_ms":1.500,"first_byte_ms":2.000}` + "\n"
 	if got := lineOf(Options{}, logged()); got != want {
 		t.Errorf("the line is\n%swant\n%s", got, want)
