@@ -59,7 +59,7 @@ func (p *plainConn) one() bool {
 	ex.mintRef()
 	more := p.serve(ex, malformed)
 	p.server.finish(ex)
-	p.unread = malformed != nil || p.head.HasBody()
+	p.unread = malformed != nil || p.head.HasBody() || n < len(p.buffer)
 	p.buffer = p.buffer[:copy(p.buffer, p.buffer[n:])]
 	return more
 }

@@ -130,16 +130,21 @@ func TestPlainEnds(t *testing.T) {
 	}
 }
 
-// TestPlainHearsOut: an answer arrives in order although the body before it is
-// not wanted.
+// TestPlainHearsOut: an answer arrives in order although what the client sends
+// besides, a body or further requests, is not wanted.
 func TestPlainHearsOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, twoTenants)
-	c := w.plain()
-	_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 200_000))
-	_ = c.SetReadDeadline(time.Now().Add(patience))
-	if got, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 308 ") {
-		t.Errorf("the client reads %.40q, %v", got, err)
+	for _, head := range []string{
+		"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000\r\n\r\n",
+		"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n",
+	} {
+		c := w.plain()
+		_, _ = io.WriteString(c, head+strings.Repeat("x", 200_000))
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		if got, err := io.ReadAll(c); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 308 ") {
+			t.Errorf("%.40q: the client reads %.40q, %v", head, got, err)
+		}
 	}
 }
 
