@@ -287,3 +287,67 @@ func (s *mortalStore) Delete(ctx context.Context, key string) error {
 	}
 	return s.Store.Delete(ctx, key)
 }
+
+// While the first authority has sent the account away, hosts that it never saw
+// go to the second; those of one authority alone wait.
+func TestSentAwayToTheSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t)
+		s := testSettings()
+		s.authorities = append(s.authorities, &authority{ID: "two", Name: "two"})
+		k.ca.refuse = func(req request, _ int) error {
+			if req.CA.ID == "two" {
+				return nil
+			}
+			p := said(causeLimit, "rateLimited", "too many new orders (300) from this account")
+			p.RetryAfter = 2 * time.Hour
+			return p
+		}
+		k.m.Configure(s)
+		k.m.SetHosts(one("a.acme.example"))
+		k.run()
+		settle(time.Minute)
+		k.ca.refusing(nil)
+		k.m.SetHosts(append(one("a.acme.example"), one("b.acme.example")...))
+		settle(time.Minute)
+		for _, name := range []string{"a.acme.example", "b.acme.example"} {
+			if s := k.want(name, StateValid); s.CA != "two" || s.Because == "" {
+				t.Errorf("%s is from %q because %q", name, s.CA, s.Because)
+			}
+		}
+		settle(2 * time.Hour)
+		k.m.SetHosts(append(one("a.acme.example"), one("c.acme.example")...))
+		settle(time.Minute)
+		if s := k.want("c.acme.example", StateValid); s.CA != "one" || s.Because != "" {
+			t.Errorf("two hours later the next is from %q because %q", s.CA, s.Because)
+		}
+		k.end()
+	})
+}
+
+// A kill between an order and the next save costs no second order: what was
+// spent is in the store before the authority hears of it.
+func TestSpentBeforeItIsPlaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t)
+		limits := testSettings().budget
+		k.ca.refuse = func(req request, _ int) error {
+			b := newBudget(k.blobs, k.m.o.Log)
+			b.setLimits(limits)
+			if err := b.load(t.Context()); err != nil {
+				t.Error(err)
+			}
+			p := purchase{account: "one", name: req.Name, domain: registeredDomain(req.Name), price: priceNew}
+			now := k.now().UnixNano()
+			if host := b.get(p, scopeHost, now); host.left(b.rate(scopeHost), now) != 4 {
+				t.Errorf("%s: the store has %+v of its host", req.Name, host)
+			}
+			return nil
+		}
+		k.m.Configure(testSettings())
+		k.m.SetHosts(fleet("acme", 30))
+		k.run()
+		settle(time.Minute)
+		k.end()
+	})
+}
