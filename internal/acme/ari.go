@@ -125,6 +125,9 @@ func (e *engine) issuer(b *bundle) (*client, error) {
 			return e.client(a), nil
 		}
 	}
+	if b.CAID == "" {
+		return nil, &problem{Doing: "ask about the certificate", Cause: causeRequest, Detail: "it was imported, and which authority issued it is not known here; ask whoever it came from"}
+	}
 	return nil, &problem{Doing: "ask about the certificate", CA: b.CA, Cause: causeRequest, Detail: "the configuration does not have this authority any more"}
 }
 

@@ -94,7 +94,7 @@ func (m *Manager) adopt(ctx context.Context, b *bundle) error {
 	if err != nil {
 		return err
 	}
-	if err := m.shelf.put(ctx, b); err != nil {
+	if err := m.putImported(ctx, b); err != nil {
 		return err
 	}
 	m.mu.Lock()
@@ -112,13 +112,27 @@ func (m *Manager) adopt(ctx context.Context, b *bundle) error {
 	return nil
 }
 
+// putImported stores a bundle in the place of whatever is there. An order that
+// runs for the host ends first: it would store another behind it.
+func (m *Manager) putImported(ctx context.Context, b *bundle) error {
+	m.mu.Lock()
+	if e := m.hosts[b.Name]; e != nil {
+		m.abort(e)
+	}
+	m.mu.Unlock()
+	if err := m.turns.lock(ctx, b.Name); err != nil {
+		return err
+	}
+	defer func() { _ = m.turns.unlock(b.Name) }()
+	return m.shelf.put(ctx, b)
+}
+
 // Export returns the certificate of a host and its private key, PEM.
 func (m *Manager) Export(ctx context.Context, host string) (chainPEM, keyPEM []byte, err error) {
 	b, err := m.stored(ctx, host)
 	if err != nil {
 		return nil, nil, err
 	}
-	m.o.Log.InfoContext(ctx, "certificate and key exported", "host", b.Name, "tenant", b.Tenant)
 	return b.chainPEM(), b.keyPEM(), nil
 }
 
@@ -142,13 +156,17 @@ func (m *Manager) Revoke(ctx context.Context, host string, reason int) error {
 	if m.current() == nil {
 		return errors.New("the main file says nothing of acme; the authority cannot be asked")
 	}
+	leaf, err := b.leaf()
+	if err != nil {
+		return err
+	}
 	if err := m.engine.revoke(ctx, b, reason); err != nil {
 		return err
 	}
 	m.o.Log.WarnContext(ctx, "certificate revoked", "host", b.Name, "tenant", b.Tenant, "ca", b.CA, "reason", reason)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e := m.hosts[host]; e != nil && e.held != nil {
+	if e := m.hosts[host]; e != nil && e.held != nil && e.held.serial == serialOf(leaf) { // else it was replaced meanwhile
 		e.revoked = true
 		m.ask(e)
 	}

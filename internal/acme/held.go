@@ -44,7 +44,7 @@ func hold(b *bundle, decoded *tlsconfig.Decoded) (*held, error) {
 		caID:        b.CAID,
 		profile:     b.Profile,
 		because:     b.Because,
-		serial:      hex.EncodeToString(leaf.SerialNumber.Bytes()),
+		serial:      serialOf(leaf),
 		notBefore:   leaf.NotBefore,
 		notAfter:    leaf.NotAfter,
 		obtained:    b.Obtained,
@@ -59,6 +59,9 @@ func hold(b *bundle, decoded *tlsconfig.Decoded) (*held, error) {
 	}
 	return h, nil
 }
+
+// serialOf is the serial number as operators see it.
+func serialOf(leaf *x509.Certificate) string { return hex.EncodeToString(leaf.SerialNumber.Bytes()) }
 
 // dice is a number that is as good as random and always the same for one
 // certificate.

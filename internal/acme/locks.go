@@ -16,23 +16,35 @@ type locks struct {
 // lock waits until nobody holds name, or the context ends.
 func (l *locks) lock(ctx context.Context, name string) error {
 	for {
-		l.mu.Lock()
-		holder, busy := l.held[name]
-		if !busy {
-			if l.held == nil {
-				l.held = map[string]chan struct{}{}
-			}
-			l.held[name] = make(chan struct{})
-			l.mu.Unlock()
+		if l.try(name) {
 			return nil
 		}
+		l.mu.Lock()
+		holder, busy := l.held[name]
 		l.mu.Unlock()
+		if !busy {
+			continue
+		}
 		select {
 		case <-holder:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
+}
+
+// try takes the lock of name if nobody holds it.
+func (l *locks) try(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, busy := l.held[name]; busy {
+		return false
+	}
+	if l.held == nil {
+		l.held = map[string]chan struct{}{}
+	}
+	l.held[name] = make(chan struct{})
+	return true
 }
 
 // unlock lets go of name.

@@ -53,6 +53,7 @@ type Manager struct {
 	engine     orderer
 	challenges *challenges
 	shelf      bundles
+	turns      *locks // of the engine, by name: who changes what shelf holds
 	budget     *budget
 	preflight  *preflight
 	look       lookFunc // of preflight
@@ -84,6 +85,7 @@ func New(o Options) *Manager {
 		engine:     e,
 		challenges: e.challenges,
 		shelf:      e.bundles,
+		turns:      &e.hosts,
 		budget:     newBudget(o.Store, o.Log),
 		preflight:  newPreflight(e),
 		wake:       make(chan struct{}, 1),

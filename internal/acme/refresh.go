@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -73,16 +74,29 @@ func (m *Manager) startRefreshes(ctx context.Context, now time.Time) {
 
 // sweepOne removes a certificate that ended long ago.
 func (m *Manager) sweepOne(ctx context.Context, e *entry, h *held) {
-	err := m.shelf.store.Delete(ctx, bundleKey(e.Name))
+	gone := m.sweep(ctx, e, h)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.work.refreshes--
 	e.refresh = false
 	m.poke()
-	if err == nil && !e.wanted && e.held == h {
+	if gone && e.held == h {
 		e.held = nil
 		m.tidy(e)
 	}
+}
+
+// sweep reports whether a certificate is gone from the store. It keeps away from
+// one whose host is wanted again, or is just being ordered for.
+func (m *Manager) sweep(ctx context.Context, e *entry, h *held) bool {
+	if !m.turns.try(e.Name) {
+		return false
+	}
+	defer func() { _ = m.turns.unlock(e.Name) }()
+	m.mu.Lock()
+	unwanted := !e.wanted && e.held == h
+	m.mu.Unlock()
+	return unwanted && m.shelf.store.Delete(ctx, bundleKey(e.Name)) == nil
 }
 
 // refreshed is what a refresh found.
@@ -172,10 +186,31 @@ func (m *Manager) askStaple(ctx context.Context, b *bundle, got *refreshed, now 
 		return nil
 	}
 	b.Staple, b.Window = s, got.window
-	if err := m.shelf.put(ctx, b); err != nil {
+	if err := m.keepStaple(ctx, b); err != nil {
 		got.staple.Again = now.Add(stapleFailed)
 		return err
 	}
 	got.next, err = hold(b, m.o.Decoded)
 	return err
+}
+
+// errReplaced says that a certificate gave way to another while its responder
+// was asked.
+var errReplaced = errors.New("the certificate is being replaced")
+
+// keepStaple stores a certificate with its new staple, unless another takes its
+// place just now: that one is never overwritten.
+func (m *Manager) keepStaple(ctx context.Context, b *bundle) error {
+	if !m.turns.try(b.Name) {
+		return errReplaced
+	}
+	defer func() { _ = m.turns.unlock(b.Name) }()
+	stored, err := m.shelf.get(ctx, b.Name)
+	if err != nil {
+		return err
+	}
+	if stored == nil || !bytes.Equal(stored.Chain[0], b.Chain[0]) {
+		return errReplaced
+	}
+	return m.shelf.put(ctx, b)
 }
