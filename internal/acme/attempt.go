@@ -179,7 +179,7 @@ func (m *Manager) orderFailed(ctx context.Context, o *order, p *problem, now tim
 	m.saved.touch(e)
 	if ctx.Err() != nil {
 		if p.Kept {
-			e.paid = payment{o.at.ca.ID, now}
+			e.pay(p, o.at.ca, now)
 		}
 		return // nobody wants it any more, or the process ends
 	}

@@ -129,7 +129,11 @@ func (e *engine) obtain(ctx context.Context, req request) (*bundle, error) {
 			},
 		},
 	}
-	return w.run(ctx)
+	done, err := w.run(ctx)
+	if err != nil && order.unknown(asProblem(err)) {
+		e.forget(ctx, order) // or the next process took it for one that is paid for
+	}
+	return done, err
 }
 
 // issuance is one attempt. It is certmagic's storage, key source and issuer in

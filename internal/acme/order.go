@@ -66,7 +66,9 @@ func (o *ordering) run(ctx context.Context, csr *x509.CertificateRequest) (*issu
 // enter makes sure of the account, and that the authority can do what is asked.
 func (o *ordering) enter(ctx context.Context) error {
 	if err := o.client.checkProfile(ctx, o.order.Profile); err != nil {
-		o.abandon(ctx)
+		if asProblem(err).Cause == causeRequest { // else it may still lead to a certificate
+			o.abandon(ctx)
+		}
 		return err
 	}
 	a, err := o.engine.register(ctx, o.client)
@@ -152,6 +154,7 @@ func (o *ordering) newOrder(ctx context.Context) (acmeclient.Order, error) {
 			return at, nil
 		}
 		p := judge("place an order", o.client.authority, said, err)
+		o.order.doubtful = o.order.doubtful || said.lost != nil
 		switch {
 		case tries < 2 && p.Type == "accountDoesNotExist":
 			if err := o.relocate(ctx); err != nil {

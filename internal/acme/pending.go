@@ -36,8 +36,9 @@ type pendingOrder struct {
 	Account    string    `json:"account,omitempty"` // URL; who placed it
 	URL        string    `json:"url,omitempty"`     // empty until the authority has answered
 
-	key   string // of the store
-	fresh bool   // made by this process, just now
+	key      string // of the store
+	fresh    bool   // made by this process, just now
+	doubtful bool   // the authority may have it although its answer was lost
 }
 
 func orderKey(a *authority, name string) string { return orderPrefix + a.ID + "/" + name }
@@ -109,6 +110,12 @@ func (p *pendingOrder) serves(want pendingOrder, now time.Time) bool {
 	age := now.Sub(p.Asked)
 	return p.Name == want.Name && p.Tenant == want.Tenant && p.Profile == want.Profile &&
 		p.MustStaple == want.MustStaple && age < orderAgeMax && age > -orderAgeMax
+}
+
+// unknown reports whether the authority certainly does not have the order,
+// because the attempt that made it failed before.
+func (p *pendingOrder) unknown(why *problem) bool {
+	return why.unplaced() && p.fresh && !p.doubtful && p.URL == ""
 }
 
 func (e *engine) pendingAt(ctx context.Context, key string) (*pendingOrder, error) {

@@ -74,10 +74,7 @@ func (e *entry) failed(p *problem, at attempt, now time.Time) {
 	}
 	t := e.trouble
 	t.cause, t.words = p.Cause, p.Error()
-	e.paid = payment{}
-	if p.Kept {
-		e.paid = payment{at.ca.ID, now}
-	}
+	e.pay(p, at.ca, now)
 	if next := e.next(at); next > 0 && p.elsewhere() {
 		t.via, t.because, t.again = next, p.Error(), again{now, now}
 		return
@@ -85,6 +82,18 @@ func (e *entry) failed(p *problem, at attempt, now time.Time) {
 	t.fails++
 	t.via, t.because = 0, ""
 	t.again = again{now.Add(max(backoff(p.Cause, t.fails, e.Name), p.RetryAfter)), now}
+}
+
+// pay notes whether the order of an attempt that failed is paid for. It stays
+// so as long as that order is taken up again, counted from its beginning.
+func (e *entry) pay(p *problem, ca *authority, now time.Time) {
+	switch {
+	case e.paid.covers(ca.ID, now) && (p.Kept || p.unplaced()):
+	case p.Kept:
+		e.paid = payment{ca.ID, now}
+	default:
+		e.paid = payment{}
+	}
 }
 
 // next is the place among the authorities of the settings of the one after that
@@ -98,12 +107,15 @@ func (e *entry) next(at attempt) int {
 	return 0
 }
 
-// unplaced reports whether the authority certainly has no order: it was out of
-// order itself, or was never reached. Three days without it would otherwise use
-// up the budget of those who are most urgent.
+// unplaced reports whether the authority has counted no order: it was out of
+// order itself, or was never reached, or refuses to count further. Three days
+// without it would otherwise use up the budget of those who are most urgent.
 func (p *problem) unplaced() bool {
-	if p.Kept || p.Cause != causeAuthority {
+	switch {
+	case p.Kept:
 		return false
+	case p.Cause != causeAuthority:
+		return p.Cause == causeLimit
 	}
 	var dial *net.OpError
 	var name *net.DNSError
