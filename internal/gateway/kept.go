@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
@@ -46,7 +47,7 @@ func (k *keptPairs) keep(former, acme tenantPairs, l *loaded) []string {
 	for _, t := range l.table.Tenants() {
 		held := namesOf(acme[t.ID()])
 		for _, h := range t.Hosts() {
-			if h.CertificateSource() == tenancy.ACME && !held[h.Name()] {
+			if h.CertificateSource() == tenancy.ACME && !held.serve(h.Name()) {
 				k.waits[h.Name()] = t.ID()
 			}
 		}
@@ -72,38 +73,55 @@ func (k *keptPairs) release(changed tenantPairs) []string {
 	}
 	for tenant, certificates := range changed {
 		held := namesOf(certificates)
-		maps.DeleteFunc(k.waits, func(host, owner string) bool { return owner == tenant && held[host] })
+		maps.DeleteFunc(k.waits, func(host, owner string) bool { return owner == tenant && held.serve(host) })
 	}
 	before := k.pairs
 	k.pairs = k.needed(before)
 	return k.pairs.differing(before)
 }
 
+// ownedName is a name as a certificate carries it, and whose certificates count.
+type ownedName struct{ tenant, name string }
+
 // needed returns the pairs that a waiting host is served with: its own tenant's,
-// or those of the main file.
+// or those of the main file. It costs a look at each host and at each pair.
 func (k *keptPairs) needed(pairs tenantPairs) tenantPairs {
+	waiting := make(map[ownedName]bool, 4*len(k.waits))
+	for host, owner := range k.waits {
+		for _, name := range []string{host, wildcardOf(host)} {
+			waiting[ownedName{owner, name}], waiting[ownedName{"", name}] = true, true
+		}
+	}
 	needed := make(tenantPairs)
 	for tenant, own := range pairs {
 		for _, c := range own {
-			for host, owner := range k.waits {
-				if (tenant == "" || tenant == owner) && c.Covers(host) {
-					needed[tenant] = append(needed[tenant], c)
-					break
-				}
+			if slices.ContainsFunc(c.Names(), func(name string) bool { return waiting[ownedName{tenant, name}] }) {
+				needed[tenant] = append(needed[tenant], c)
 			}
 		}
 	}
 	return needed
 }
 
-// namesOf returns the names that certificates carry; those by ACME carry just
-// the host that they are for.
-func namesOf(certificates []*tlsconfig.Certificate) map[string]bool {
-	names := make(map[string]bool, len(certificates))
+// heldNames are the names that certificates carry.
+type heldNames map[string]bool
+
+func namesOf(certificates []*tlsconfig.Certificate) heldNames {
+	names := make(heldNames, len(certificates))
 	for _, c := range certificates {
 		for _, name := range c.Names() {
 			names[name] = true
 		}
 	}
 	return names
+}
+
+// serve reports whether one of the certificates is for a host.
+func (n heldNames) serve(host string) bool { return n[host] || n[wildcardOf(host)] }
+
+// wildcardOf is the name of a wildcard that is for a host, or the host itself
+// where it is one.
+func wildcardOf(host string) string {
+	_, parent, _ := strings.Cut(host, ".")
+	return "*." + parent
 }
