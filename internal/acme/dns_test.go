@@ -56,15 +56,20 @@ func TestDNS01(t *testing.T) {
 	ps := w.providers(t, "acme", "dns.example")
 	w.dns.Zone("owned.example")
 	w.dns.Add("_acme-challenge.owned.example. CNAME owned.example.dns.example.")
+	w.dns.Add("_acme-challenge.intranet.owned.example. CNAME intranet.owned.example.dns.example.")
 	for name, c := range map[string]struct{ host, at string }{
 		"wildcard":  {"*.shop.dns.example", "_acme-challenge.shop.dns.example"},
 		"delegated": {"*.owned.example", "owned.example.dns.example"},
+		// Nothing of it leads here, and no provider has its zone.
+		"delegated host": {"intranet.owned.example", "intranet.owned.example.dns.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))
 			s.providers = ps
-			b := mustObtain(t, w.startEngine(t, store.NewMem(), s), ask(s, c.host))
+			req := ask(s, c.host)
+			req.Challenges = []string{"dns-01"}
+			b := mustObtain(t, w.startEngine(t, store.NewMem(), s), req)
 			if names := mustLeaf(t, b).DNSNames; !slices.Equal(names, []string{c.host}) {
 				t.Errorf("the certificate is for %q, want %q", names, c.host)
 			}
@@ -84,10 +89,11 @@ func TestDNS01Refused(t *testing.T) {
 		kinds        []string
 	}{
 		"another tenant": {"globex", "*.refused.example", nil},
-		"no provider":    {"acme", "a.elsewhere.example", []string{"http-01", "tls-alpn-01"}},
-		"its own":        {"acme", "a.refused.example", []string{"http-01", "tls-alpn-01", "dns-01"}},
-		"its wildcard":   {"acme", "*.refused.example", []string{"dns-01"}},
+		"no provider":    {"globex", "a.elsewhere.example", []string{"http-01", "tls-alpn-01"}},
 		// Its owner may have delegated the challenge.
+		"not its zone":          {"acme", "a.elsewhere.example", []string{"http-01", "tls-alpn-01", "dns-01"}},
+		"its own":               {"acme", "a.refused.example", []string{"http-01", "tls-alpn-01", "dns-01"}},
+		"its wildcard":          {"acme", "*.refused.example", []string{"dns-01"}},
 		"a stranger's wildcard": {"acme", "*.elsewhere.example", []string{"dns-01"}},
 	} {
 		s := w.settingsFor(authorityAt(t, w.ca.Directory, w.ca.Root))

@@ -9,10 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	acmeclient "github.com/mholt/acmez/v3/acme"
-
-	"gatehouse/internal/dns01"
 )
 
 // PreflightReport is what a look at a host finds that spends nothing: whether
@@ -29,6 +25,11 @@ type PreflightReport struct {
 	Aliases    []string        `json:"aliases,omitempty"`    // CNAMEs that lead to the addresses
 	Challenges []string        `json:"challenges,omitempty"` // that can prove control, as DNS is now
 	Steps      []PreflightStep `json:"steps"`
+
+	from     *authority         // of CA
+	kinds    []string           // like Challenges, also where the authority is silent
+	verdicts map[string]verdict // of authorities that were looked at one by one
+	silent   error              // why the authority could not be asked who it is
 }
 
 // PreflightStep is one thing that was looked at.
@@ -69,50 +70,54 @@ func newPreflight(e *engine) *preflight {
 	}
 }
 
-// look implements lookFunc.
+// look implements lookFunc. Where it is the authority that does not answer, an
+// order finds out for nothing, and others are tried.
 func (p *preflight) look(ctx context.Context, h Host, ca *authority, s *Settings) finding {
 	r := p.inspect(ctx, h, ca, s)
-	return finding{state: r.State, detail: r.Detail, record: r.Record, unsure: r.Unsure, kinds: r.Challenges}
+	f := finding{state: r.State, unsure: r.Unsure && r.silent == nil}
+	if f.state != "" || f.unsure {
+		f.detail, f.record = r.Detail, r.Record
+	}
+	if f.state == "" {
+		f.kinds, f.verdicts = r.kinds, r.verdicts
+	}
+	return f
 }
 
 // report is a look at everything, the authority's directory included.
 func (p *preflight) report(ctx context.Context, h Host, ca *authority, s *Settings) PreflightReport {
 	r := p.inspect(ctx, h, ca, s)
-	r.Steps = append(r.Steps, p.authorityStep(ctx, h, ca))
+	r.Steps = append(r.Steps, p.authorityStep(ctx, h, r.from))
 	return r
 }
 
 // inspect looks at the ways to prove control, then at CAA. The owner learns of
 // all obstacles at once.
 func (p *preflight) inspect(ctx context.Context, h Host, ca *authority, s *Settings) PreflightReport {
-	r := PreflightReport{Host: h.Name, Tenant: h.Tenant, CA: ca.Name}
+	r := PreflightReport{Host: h.Name, Tenant: h.Tenant, CA: ca.Name, from: ca}
 	meant := s.kinds(h)
 	if len(meant) == 0 {
 		r.Steps = append(r.Steps, PreflightStep{Name: "dns-01", Text: uncovered(h)})
 		r.blame(StateParked, r.Steps)
 		return r
 	}
-	kinds, unsure := p.kinds(ctx, h, ca, s, &r)
+	can, unsure := p.ways(ctx, h, ca, s, &r)
 	switch {
-	case len(kinds) > 0:
-		meant = kinds
+	case len(can) > 0:
+		meant = can
 	case unsure:
 		r.doubt(r.Steps)
 		return r
 	default:
 		r.blame(StatePendingDNS, r.Steps)
 	}
-	before := len(r.Steps)
-	allowed, unsure := p.caa(ctx, h, ca, s, meant, &r)
-	switch {
-	case len(allowed) > 0 || r.State != "":
-	case unsure:
-		r.doubt(r.Steps[before:])
-	default:
-		r.blame(StatePendingCAA, r.Steps[before:])
+	p.permission(ctx, h, ca, s, meant, &r)
+	if r.silent != nil && r.Fine() {
+		r.kinds = meant
+		r.Unsure, r.Detail = true, clean(r.silent.Error())
 	}
 	if r.Fine() {
-		r.Challenges = allowed
+		r.Challenges = r.kinds
 	}
 	return r
 }
@@ -140,103 +145,6 @@ func failing(steps []PreflightStep) string {
 		}
 	}
 	return strings.Join(text, "; ")
-}
-
-// kinds returns the challenges that can prove control as DNS is now. unsure:
-// there may be more.
-func (p *preflight) kinds(ctx context.Context, h Host, ca *authority, s *Settings, r *PreflightReport) (can []string, unsure bool) {
-	meant := s.kinds(h)
-	byAddress := func(kind string) bool { return kind != acmeclient.ChallengeTypeDNS01 }
-	if slices.ContainsFunc(meant, byAddress) {
-		way := p.reach(ctx, h, ca, s)
-		r.Addresses, r.Aliases = way.addresses, way.aliases
-		step := PreflightStep{Name: "address", Fine: way.fine, Text: way.text}
-		if !way.fine {
-			step.Records = way.records
-		}
-		r.Steps = append(r.Steps, step)
-		unsure = unsure || way.unsure
-		if !way.fine {
-			meant = slices.DeleteFunc(meant, byAddress)
-		}
-	}
-	if slices.Contains(meant, acmeclient.ChallengeTypeDNS01) {
-		step, doubt := p.delegated(ctx, h, s)
-		r.Steps = append(r.Steps, step)
-		unsure = unsure || doubt
-		if !step.Fine {
-			meant = slices.DeleteFunc(meant, func(kind string) bool { return !byAddress(kind) })
-		}
-	}
-	return meant, unsure
-}
-
-// uncovered says why there is no way at all to prove control.
-func uncovered(h Host) string {
-	if isWildcard(h.Name) {
-		return fmt.Sprintf("a wildcard is proved by dns-01 alone, and no dns provider admits the tenant %q", h.Tenant)
-	}
-	return "none of the challenges that are permitted can work for " + h.Name
-}
-
-// delegated looks who writes the records of dns-01.
-func (p *preflight) delegated(ctx context.Context, h Host, s *Settings) (step PreflightStep, unsure bool) {
-	step.Name = "dns-01"
-	target, err := s.providers.Target(ctx, s.dns, h.Tenant, h.Name)
-	if missing, ok := errors.AsType[*dns01.NotCovered](err); ok {
-		step.Text = missing.Why
-		if missing.Record != "" {
-			step.Records = []string{missing.Record}
-		}
-		return step, false
-	}
-	if err != nil {
-		step.Text, unsure = p.silent(ctx, s, err)
-		return step, unsure
-	}
-	step.Fine = true
-	step.Text = fmt.Sprintf("dns provider %q writes %s", target.Provider.Name(), target.Name)
-	return step, false
-}
-
-// caa looks whether CAA lets the authority issue, and by which challenges.
-func (p *preflight) caa(ctx context.Context, h Host, ca *authority, s *Settings, asked []string, r *PreflightReport) (can []string, unsure bool) {
-	step := PreflightStep{Name: "caa"}
-	defer func() { r.Steps = append(r.Steps, step) }()
-	records, at, err := s.dns.CAA(ctx, strings.TrimPrefix(h.Name, "*."))
-	if err != nil {
-		step.Text, unsure = p.silent(ctx, s, err)
-		step.Text += "; an authority that gets no answer about CAA issues nothing"
-		return nil, unsure
-	}
-	if len(records) == 0 {
-		step.Fine, step.Text = true, "no CAA records; every authority may issue"
-		return asked, false
-	}
-	q := &caaQuestion{records: records, at: at, wildcard: isWildcard(h.Name), kinds: asked}
-	said, err := p.describe(ctx, ca)
-	if err == nil {
-		q.identities = said.CAA
-		q.account, err = p.account(ctx, ca)
-	}
-	if err != nil {
-		step.Text = fmt.Sprintf("%s has CAA records; whether they mean %s is not known: %v", at, ca.Name, err)
-		return nil, true
-	}
-	if len(q.identities) == 0 {
-		step.Fine, step.Text = true, fmt.Sprintf("%s has CAA records; %s does not say under which name they would mean it", at, ca.Name)
-		return asked, false
-	}
-	v := q.judge()
-	if len(v.kinds) == 0 {
-		step.Text = v.why
-		if v.record != "" {
-			step.Records = []string{v.record}
-		}
-		return nil, false
-	}
-	step.Fine, step.Text = true, fmt.Sprintf("the CAA records of %s let %s issue", at, ca.Name)
-	return v.kinds, false
 }
 
 // authorityStep asks the authority what it says of itself.

@@ -70,16 +70,14 @@ func (a *authority) profile(h Host) string {
 }
 
 // kinds are the challenges that can prove control of a host, in order of
-// preference. A wildcard is proved by DNS alone (RFC 8555 section 8.4), and its
-// owner may have delegated that to any provider that admits the tenant; other
-// names are proved by DNS where a provider has their zone.
+// preference. A wildcard is proved by DNS alone (RFC 8555 section 8.4). The
+// owner of a name may have delegated dns-01 to any provider that admits the
+// tenant.
 func (s *Settings) kinds(h Host) (out []string) {
-	_, covered := s.providers.For(h.Tenant, h.Name)
-	wildcard := isWildcard(h.Name)
 	for _, kind := range s.challenges {
-		able := !wildcard
+		able := !isWildcard(h.Name)
 		if kind == acmeclient.ChallengeTypeDNS01 {
-			able = covered || wildcard && s.providers.Admits(h.Tenant)
+			able = s.providers.Admits(h.Tenant)
 		}
 		if able {
 			out = append(out, kind)
