@@ -46,20 +46,20 @@ func TestColdStartKeepsToTheLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := keep(t)
 		k.m.Configure(testSettings())
-		k.m.SetHosts(fleet("acme", 700))
+		k.m.SetHosts(fleet("acme", 400))
 		k.run()
 		settle(5 * time.Minute)
 		if n := len(k.ca.placed()); n < 300 || n > 310 {
 			t.Errorf("%d orders in five minutes, want the 300 of a full budget and a few more", n)
 		}
-		eta := k.status("h00699-acme.example").ETA.Sub(k.now())
-		if eta < 3*time.Hour+50*time.Minute || eta > 4*time.Hour {
-			t.Errorf("the last host is expected in %s, want nearly four hours: 390 times 36 s", eta)
+		eta := k.status("h00399-acme.example").ETA.Sub(k.now())
+		if eta < 54*time.Minute || eta > 56*time.Minute {
+			t.Errorf("the last host is expected in %s, want 55m: 92 times 36 s", eta)
 		}
-		settle(4*time.Hour + time.Minute)
+		settle(time.Hour)
 		placed := k.ca.placed()
-		if len(placed) != 700 {
-			t.Errorf("%d orders, want 700", len(placed))
+		if len(placed) != 400 {
+			t.Errorf("%d orders, want 400", len(placed))
 		}
 		within(t, "account", times(placed, func(fakeOrder) bool { return true }), 300, 3*time.Hour)
 		if k.ca.peak > issuingAtOnce {

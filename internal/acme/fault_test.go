@@ -24,7 +24,7 @@ func TestAuthorityDownForThreeDays(t *testing.T) {
 			return p
 		}
 		k.m.Configure(testSettings())
-		k.m.SetHosts(fleet("acme", 150))
+		k.m.SetHosts(fleet("acme", 110))
 		k.run()
 		settle(72 * time.Hour)
 		placed := k.ca.placed()
@@ -34,7 +34,7 @@ func TestAuthorityDownForThreeDays(t *testing.T) {
 		if b := k.m.Budgets()[0]; b.Down.IsZero() || !strings.Contains(b.Why, "connection refused") {
 			t.Errorf("the budget does not say that the authority is down: %+v", b)
 		}
-		if s := k.status("h00120-acme.example"); !strings.Contains(s.Detail+s.LastError, "connection refused") {
+		if s := k.status("h00105-acme.example"); !strings.Contains(s.Detail+s.LastError, "connection refused") {
 			t.Errorf("a host does not say what it waits for: %+v", s)
 		}
 		k.ca.refusing(nil)

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Two thousand certificates whose windows lie within two hours: each is renewed
+// A thousand certificates whose windows lie within two hours: each is renewed
 // inside its window, once, with its predecessor named, and none of it counts
 // against the budget.
 func TestRenewByARI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const hosts = 2_000
+		const hosts = 1_000
 		k := keep(t)
 		k.ca.lifetime, k.ca.alike = 25*time.Hour, true
 		k.ca.suggests = windowAt(0.12, 0.2) // from two hours on, for two hours
