@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"gatehouse/internal/metrics"
 	"gatehouse/internal/pool"
 )
 
@@ -21,17 +22,36 @@ func (s *Server) poolStats(now time.Time) map[string][]PoolStats {
 		return all
 	}
 	for tenant, run := range snap.running {
-		first := make(map[*pool.Pool]string, len(run.distinct))
-		for _, r := range tenant.Routes() {
-			if p := run.pools[r.Index()]; first[p] == "" {
-				first[p] = r.Prefix()
-			}
-		}
-		list := make([]PoolStats, len(run.distinct))
-		for i, p := range run.distinct {
-			list[i] = PoolStats{first[p], p.Plan(), p.Status(now)}
-		}
-		all[tenant.ID()] = list
+		all[tenant.ID()] = run.poolStats(now)
 	}
 	return all
+}
+
+func (r *running) poolStats(now time.Time) []PoolStats {
+	list := make([]PoolStats, len(r.distinct))
+	for i, p := range r.distinct {
+		list[i] = PoolStats{r.routes[i], p.Plan(), p.Status(now)}
+	}
+	return list
+}
+
+// poolBackends is what scrapes are told. A backend that is alone and not looked
+// at is up, whatever happens; ten thousand tenants of that kind have nothing to
+// tell.
+func (r *running) poolBackends() []metrics.PoolBackends {
+	var list []metrics.PoolBackends
+	now := time.Now()
+	for i, p := range r.distinct {
+		if plan := p.Plan(); len(plan.Backends) < 2 && plan.Rules.Health.Path == "" {
+			continue
+		}
+		counts := map[pool.Standing]int{pool.Up: 0}
+		for _, b := range p.Status(now) {
+			counts[b.Standing]++
+		}
+		for st, n := range counts {
+			list = append(list, metrics.PoolBackends{Route: r.routes[i], State: string(st), Count: n})
+		}
+	}
+	return list
 }

@@ -22,6 +22,7 @@ type running struct {
 	// distinct holds each pool once.
 	distinct []*pool.Pool
 	keys     []string // of distinct, in the same order
+	routes   []string // the first that has it, in the same order
 	// places are those that the tenant has among all requests in progress.
 	places *limit.Holder
 	// bounds are the ceilings that a route lies below, by Route.Index; nil if the
@@ -41,7 +42,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 	}
 	for _, route := range routes {
 		if p := former.withKey(route.Plan().Key()); p != nil && r.withKey(p.Plan().Key()) == nil {
-			r.add(p)
+			r.add(p, route)
 		}
 	}
 	for _, route := range routes {
@@ -52,10 +53,11 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 				Adopt:  func(key string) *pool.Member { return former.orphan(key, r) },
 				Notify: func(c pool.Transition) { s.backendChanged(r.metrics, c) },
 			})
-			r.add(p)
+			r.add(p, route)
 		}
 		r.pools[route.Index()] = p
 	}
+	r.metrics.Pools(r.poolBackends)
 	s.bind(r, routes, former)
 	return r
 }
@@ -85,7 +87,8 @@ func (r *running) closeUnless(successor *running) {
 	}
 }
 
-func (r *running) add(p *pool.Pool) {
+func (r *running) add(p *pool.Pool, first *tenancy.Route) {
+	r.routes = append(r.routes, first.Prefix())
 	r.distinct = append(r.distinct, p)
 	r.keys = append(r.keys, p.Plan().Key())
 }

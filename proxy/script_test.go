@@ -109,12 +109,7 @@ func (s *stage) tenant(keys string) string {
 	if !strings.Contains(keys, "hosts:") {
 		keys += "hosts: [a.example]\n"
 	}
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	dead.Close()
-	return strings.NewReplacer("{a}", s.backends["a"].addr, "{b}", s.backends["b"].addr, "{dead}", dead.Addr().String()).Replace(keys)
+	return strings.NewReplacer("{a}", s.backends["a"].addr, "{b}", s.backends["b"].addr, "{dead}", refusedPort(s.t)).Replace(keys)
 }
 
 func (s *stage) step(section txtar.File) {

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
+	"gatehouse/internal/pool"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
@@ -48,6 +49,7 @@ type Server struct {
 	// shakers are the handshakes of clients, by listener; since Serve.
 	shakers  map[string]*limit.Keyed
 	registry registry
+	checks   *pool.Checks // of backends
 	refusals refusalLog
 	access   *accessLog
 	http2    *http2Servers
@@ -77,6 +79,7 @@ func New(o Options) *Server {
 		signing: limit.NewFair(signersPerCPU*runtime.GOMAXPROCS(0), signersWaitMax),
 		places:  limit.NewShare(requestsMax),
 		access:  newAccessLog(o),
+		checks:  pool.NewChecks(),
 	}
 	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{
 		Tenant:      s.tenantOf,

@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"gatehouse/internal/pool"
 	"gatehouse/tenancy"
 )
 
@@ -34,6 +35,7 @@ func (s *Server) Apply(t *tenancy.Table) {
 	next := s.newSnapshot(t, old)
 	s.current.Store(next)
 	s.retire(old, next)
+	s.checks.Watch(next.pools())
 	now := time.Now()
 	s.judgeOpen(next, func(tenantID string) bool {
 		return old == nil || old.table.Tenant(tenantID) != t.Tenant(tenantID)
@@ -82,6 +84,15 @@ func (s *Server) retire(old, next *snapshot) {
 			s.metrics.RemoveTenant(tenant.ID())
 		}
 	}
+}
+
+// pools returns those of all tenants.
+func (n *snapshot) pools() []*pool.Pool {
+	var all []*pool.Pool
+	for _, r := range n.running {
+		all = append(all, r.distinct...)
+	}
+	return all
 }
 
 // sweepPools closes backend connections that were idle for too long, and forgets

@@ -85,13 +85,28 @@ func (b *builder) compilePlan(d *routeDraft) *pool.Plan {
 	key := planKey{d.backends.Pos, pool.Rules{
 		Balance:  d.exchange.Balance.Compile(),
 		Ejection: d.exchange.Ejection.Compile(),
+		Health:   d.exchange.Health.Compile(),
 	}}
 	plan := b.plans[key]
 	if plan == nil {
 		plan = pool.NewPlan(b.compileBackends(d.backends), key.rules)
 		b.plans[key] = plan
+		b.checkHealth(plan, d.exchange.Health)
 	}
 	return plan
+}
+
+// checkHealth warns about settings without a path, which come to nothing, and
+// notes what other addresses checks go to.
+func (b *builder) checkHealth(plan *pool.Plan, spec *pool.HealthSpec) {
+	if spec != nil && !spec.Path.Set() && spec.Pos.File == b.v.file {
+		b.report.Warn(spec.Pos, "write it like path: /healthz", "health has no path, so no backend is looked at")
+	}
+	for _, backend := range plan.Backends {
+		if address := plan.Rules.Health.Address(backend); address != backend.Address() {
+			b.uses = append(b.uses, backendUse{address, backend.Shared(), backend.Pos()})
+		}
+	}
 }
 
 // checkBackend holds a backend to the main file's guards.

@@ -155,5 +155,8 @@ func (r *Route) backendNames() string {
 	if balance := r.plan.Rules.Balance; len(names) > 1 && balance != (pool.Balance{}) {
 		text += ", " + balance.String()
 	}
+	if health := r.plan.Rules.Health; health.Path != "" {
+		text += ", " + health.String()
+	}
 	return text
 }

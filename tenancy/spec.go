@@ -80,7 +80,8 @@ type ExchangeSpec struct {
 	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
 	Balance       *pool.BalanceSpec  `conf:"balance" default:"round_robin" doc:"how requests are shared out among backends: round_robin, least_requests, or a hash of what they carry" example:"least_requests"`
 	Ejection      *pool.EjectionSpec `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
-	Later         conf.Later         `conf:"health,compression,retries"`
+	Health        *pool.HealthSpec   `conf:"health" default:"off" doc:"looking at backends without waiting for a client's request" example:"/healthz"`
+	Later         conf.Later         `conf:"compression,retries"`
 }
 
 // LimitsSpec bounds what messages may take, and how much of them there may be.

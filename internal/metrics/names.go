@@ -33,6 +33,8 @@ var (
 		"Connections to backends that could not be opened.", "tenant")
 	tenantRetries = desc("backend_retries_total",
 		"Requests sent again, to a fresh connection or to the next backend.", "tenant")
+	tenantPoolBackends = desc("pool_backends",
+		"Backends of a route by how they stand, where there are several or they are looked at.", "tenant", "route", "state")
 	tenantBackendChanges = desc("backend_transitions_total",
 		"Times that a backend began to get requests again, or ceased to because of its health.", "tenant", "to")
 	tenantRevoked = desc("revoked_total",

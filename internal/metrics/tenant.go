@@ -28,6 +28,7 @@ type Tenant struct {
 	backendsUp      atomic.Uint64 // transitions
 	backendsDown    atomic.Uint64
 	limits          limitUse
+	pools           atomic.Pointer[func() []PoolBackends]
 }
 
 // Begin counts a request that has begun. Every Begin needs one End.

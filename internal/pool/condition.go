@@ -6,15 +6,24 @@ import (
 	"time"
 )
 
-// condition is what is known of a member's health.
+// condition is what is known of a member's health: by its requests, and by being
+// looked at.
 type condition struct {
-	mu    sync.Mutex
-	since time.Time // of the present condition
-	why   string    // it is not up; "" while it is
+	mu      sync.Mutex
+	upSince time.Time
 
-	ejected bool
-	until   time.Time     // an ejected one gets no request before that, if there is another
-	length  time.Duration // of the present or last ejection
+	ejected      bool
+	ejectedSince time.Time
+	ejectedWhy   string
+	until        time.Time     // an ejected one gets no request before that, if there is another
+	length       time.Duration // of the present or last ejection
+
+	rule      Health // that the rest was found out by
+	seen      bool   // it was looked at
+	down      bool
+	downSince time.Time
+	downWhy   string
+	contrary  int // answers in a row that say the opposite of down
 }
 
 // Standing is whether a backend gets requests.
@@ -23,6 +32,7 @@ type Standing string
 // The standings.
 const (
 	Up       Standing = "up"
+	Unwell   Standing = "down"    // its check fails
 	Ejected  Standing = "ejected" // it failed requests
 	Draining Standing = "drain"   // an operator wants it so
 	TakenOut Standing = "out"     // an operator wants it so: state: down
@@ -48,7 +58,10 @@ func (s seat) standing(now time.Time) (st Standing, again time.Time) {
 	c := &s.condition
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ejected {
+	switch {
+	case c.down:
+		return Unwell, time.Time{}
+	case c.ejected:
 		return Ejected, c.until
 	}
 	return Up, time.Time{}
@@ -64,16 +77,16 @@ func (p *Pool) eject(m *Member, now time.Time, why string) {
 	c := &m.condition
 	c.mu.Lock()
 	// What stayed up for longer than it was away begins anew.
-	if !c.ejected && now.Sub(c.since) > c.length {
+	if !c.ejected && now.Sub(c.upSince) > c.length {
 		c.length = 0
 	}
 	if !c.ejected {
-		c.since = now
+		c.ejectedSince = now
 	}
 	c.length = rule.next(c.length)
 	c.ejected, c.until = true, now.Add(c.length)
-	c.why = fmt.Sprintf("%d failures in a row, the last: %s", m.failures.Load(), why)
-	told := Transition{p.name, m.backend, Ejected, c.why}
+	c.ejectedWhy = fmt.Sprintf("%d failures in a row, the last: %s", m.failures.Load(), why)
+	told := Transition{p.name, m.backend, Ejected, c.ejectedWhy}
 	c.mu.Unlock()
 	m.probing.Store(false)
 	m.changed(now)
@@ -82,11 +95,18 @@ func (p *Pool) eject(m *Member, now time.Time, why string) {
 
 // adopted has a member keep what p still goes by.
 func (m *Member) adopted(p *Pool) {
-	c := &m.condition
+	c, rules := &m.condition, &p.plan.Rules
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ejected && p.plan.Rules.Ejection.Failures == 0 {
-		c.ejected, c.since, c.why = false, time.Now(), ""
+	if c.ejected && rules.Ejection.Failures == 0 {
+		c.ejected, c.upSince = false, time.Now()
+	}
+	if c.rule == rules.Health {
+		return
+	}
+	c.rule, c.seen, c.contrary, c.down = rules.Health, false, 0, rules.Health.StartsDown
+	if c.down {
+		c.downSince, c.downWhy = time.Now(), "not looked at yet"
 	}
 }
 
@@ -117,7 +137,7 @@ func (m *Member) readmit(now time.Time) {
 	c.mu.Lock()
 	was := c.ejected
 	if was {
-		c.ejected, c.since, c.why = false, now, ""
+		c.ejected, c.upSince = false, now
 	}
 	c.mu.Unlock()
 	m.failures.Store(0)
@@ -164,10 +184,20 @@ func (p *Pool) Status(now time.Time) []BackendStatus {
 			b.Why = "state: " + s.declared.state.String()
 			continue
 		}
-		c := &s.condition
-		c.mu.Lock()
-		b.Why, b.Since = c.why, c.since
-		c.mu.Unlock()
+		b.Since, b.Why = s.condition.story(b.Standing)
 	}
 	return list
+}
+
+// story returns since when a member stands as it does, and why.
+func (c *condition) story(st Standing) (since time.Time, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch st {
+	case Unwell:
+		return c.downSince, c.downWhy
+	case Ejected:
+		return c.ejectedSince, c.ejectedWhy
+	}
+	return c.upSince, ""
 }

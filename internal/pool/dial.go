@@ -105,11 +105,16 @@ func judge(address string, guard func(netip.AddrPort) error) error {
 // Dial opens a connection within timeout, which covers the resolver, TCP and
 // TLS. Its error is a *[DialError].
 func (m *Member) Dial(timeout time.Duration) (*Conn, error) {
+	return m.dial(context.Background(), m.dialer.target, time.Now().Add(timeout))
+}
+
+// dial opens a connection to target, which is the backend or another port of its
+// host.
+func (m *Member) dial(ctx context.Context, target string, deadline time.Time) (*Conn, error) {
 	d := &m.dialer
-	deadline := time.Now().Add(timeout)
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	dialled, err := d.net.DialContext(ctx, "tcp", d.target)
+	dialled, err := d.net.DialContext(ctx, "tcp", target)
 	if err != nil {
 		return nil, d.refused(err)
 	}

@@ -41,7 +41,7 @@ type Member struct {
 
 func newMember(pool string, b *Backend, o Options) *Member {
 	m := &Member{backend: b}
-	m.condition.since = time.Now()
+	m.condition.upSince = time.Now()
 	m.dialer = newDialer(pool, b, o.Guard)
 	return m
 }

@@ -10,6 +10,7 @@ import (
 type Rules struct {
 	Balance  Balance
 	Ejection Ejection
+	Health   Health
 }
 
 // Plan is the declared half of a pool: its backends and how they are used. It is
@@ -44,7 +45,12 @@ func (b *Backend) role() string {
 	return fmt.Sprintf(" weight %d backup %t %s", b.weight, b.backup, b.state)
 }
 
-func (r Rules) key() string { return fmt.Sprintf("%s; %s", r.Balance, r.Ejection) }
+func (r Rules) key() string {
+	return fmt.Sprintf("%s; %s; %v", r.Balance, r.Ejection, healthKey(r.Health))
+}
+
+// healthKey has what String leaves out.
+type healthKey Health
 
 // Describe returns what an operator should know of a backend's part, like
 // "10.4.1.10:8080 (weight 3)".
