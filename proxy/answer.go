@@ -350,7 +350,7 @@ func (t *trip) clientLeft() outcome {
 	ex := t.ex
 	switch {
 	case ex.watch.cut():
-		ex.reason = tenancy.IPNotAllowed
+		ex.reason = ex.watch.whyCut()
 	case ex.watch.expired():
 		ex.reason = tenancy.TooSlow
 	default:

@@ -74,7 +74,7 @@ func clientReason(ex *exchange, err error) tenancy.Reason {
 	case errors.As(err, &malformed):
 		return tenancy.BadRequest
 	case ex.watch.cut():
-		return tenancy.IPNotAllowed
+		return ex.watch.whyCut()
 	case ex.watch.expired():
 		return tenancy.TooSlow
 	}

@@ -128,6 +128,7 @@ func (s *Server) serveExchange(ex *exchange) {
 	defer s.conclude(ex)
 	s.judge(ex)
 	if ex.verdict.Action != tenancy.Forward {
+		ex.retry = s.retryOf(&ex.verdict)
 		s.refuse(ex, ex.verdict.Status, ex.verdict.Reason)
 		return
 	}

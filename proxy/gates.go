@@ -140,7 +140,7 @@ func (s *Server) queue(ex *exchange, ticket *limit.Ticket) (inside, over bool) {
 	ex.queued += time.Since(began)
 	switch {
 	case w.cut():
-		s.refuse(ex, http.StatusForbidden, tenancy.IPNotAllowed)
+		s.refuseCut(ex)
 		return inside, true
 	case w.aborted():
 		ex.reason, ex.status = tenancy.ClientGone, tenancy.ClientGone.Status()

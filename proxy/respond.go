@@ -16,13 +16,24 @@ const (
 	// retryAfter is the Retry-After of a 503 in seconds: a restart is over by
 	// then.
 	retryAfter = "5"
+	// closedRetry is the Retry-After of what operators have closed and nobody
+	// knows until when: seldom enough for a thousand browsers that wait.
+	closedRetry = 5 * time.Minute
 )
 
 // page is the body of an answer of our own, cut where the ref goes.
-type page struct{ before, after []byte }
+type page struct {
+	before, after []byte
+	whole         []byte // an operator's, which shows no ref; nil for ours
+}
 
 // length returns the length of the page with a ref in it.
-func (p *page) length() int { return len(p.before) + refBytes + len(p.after) }
+func (p *page) length() int {
+	if p.whole != nil {
+		return len(p.whole)
+	}
+	return len(p.before) + refBytes + len(p.after)
+}
 
 // pages holds a page for each status that we answer with. They name no reason,
 // product, tenant or backend: whoever is refused learns the status and a ref
@@ -66,6 +77,9 @@ func (s *Server) refuse(ex *exchange, status int, reason tenancy.Reason) {
 		return
 	}
 	status, p := pageOf(status)
+	if own := ex.verdict.Page; own != nil && reason == tenancy.Maintenance {
+		p = &page{whole: own.Bytes()}
+	}
 	ex.status = status
 	w := ex.work
 	w.made = w.made[:0]
@@ -100,7 +114,22 @@ func (ex *exchange) retryAfter() string {
 	return strconv.FormatInt(int64((ex.retry+time.Second-1)/time.Second), 10)
 }
 
+// retryOf is when a refused client may come again; 0 for the usual.
+func (s *Server) retryOf(v *tenancy.Verdict) time.Duration {
+	switch {
+	case v.Reason != tenancy.Suspended && v.Reason != tenancy.Maintenance:
+		return 0
+	case v.Until == 0:
+		return closedRetry
+	}
+	return time.Duration(max(1, v.Until-s.clock.seconds())) * time.Second
+}
+
 func (ex *exchange) writePage(p *page) error {
+	if p.whole != nil {
+		ex.bytesOut += int64(len(p.whole))
+		return ex.down.write(p.whole)
+	}
 	for _, part := range [...][]byte{p.before, ex.ref[:], p.after} {
 		if err := ex.down.write(part); err != nil {
 			return err

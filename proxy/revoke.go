@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"math"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -91,14 +92,31 @@ func (w *watch) judgeRequest(t *tenancy.Table, now int64) (cut bool) {
 	}
 	j := w.request
 	if !j.findClient(&w.conn.peer, t, now) {
-		return w.cutRequest()
+		return w.cutRequest(tenancy.IPNotAllowed)
 	}
 	q := j.question(&w.conn.peer, now)
-	switch t.Request(&q, nil).Reason {
-	case tenancy.IPNotAllowed, tenancy.Blocked:
-		return w.cutRequest()
+	switch why := t.Request(&q, nil).Reason; why {
+	case tenancy.IPNotAllowed, tenancy.Blocked, tenancy.Suspended:
+		return w.cutRequest(why)
 	}
 	return false
+}
+
+// whyCut is the reason of an exchange that was cut.
+func (w *watch) whyCut() tenancy.Reason {
+	if w.requestCut.Load() {
+		return tenancy.Reason(w.cutFor.Load())
+	}
+	return tenancy.IPNotAllowed
+}
+
+// refuseCut answers a request that was cut before its answer began.
+func (s *Server) refuseCut(ex *exchange) {
+	why, status := ex.watch.whyCut(), http.StatusForbidden
+	if why == tenancy.Suspended {
+		status, ex.retry = why.Status(), closedRetry
+	}
+	s.refuse(ex, status, why)
 }
 
 // forwardedValues is how many X-Forwarded-For fields are looked at without

@@ -212,7 +212,7 @@ func (t *trip) lost(err error) outcome {
 	malformed, isMalformed := err.(*http1.Error)
 	switch {
 	case ex.watch.cut():
-		ex.s.refuse(ex, http.StatusForbidden, tenancy.IPNotAllowed)
+		ex.s.refuseCut(ex)
 	case ex.watch.aborted():
 		t.gone()
 	case t.up != nil && t.up.clientErr != nil:

@@ -38,7 +38,7 @@ func (s *Server) Apply(t *tenancy.Table) {
 	s.checks.Watch(next.pools())
 	now := time.Now()
 	s.judgeOpen(next, func(tenantID string) bool {
-		return old == nil || old.table.Tenant(tenantID) != t.Tenant(tenantID)
+		return old == nil || old.table.Tenant(tenantID) != t.Tenant(tenantID) || t.Suspends(tenantID) && !old.table.Suspends(tenantID)
 	}, now)
 	s.noteUntil(t, now)
 }

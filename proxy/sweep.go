@@ -3,6 +3,8 @@ package proxy
 import (
 	"context"
 	"time"
+
+	"gatehouse/tenancy"
 )
 
 // poolSweepTicks is the number of ticks between two looks at the idle backend
@@ -118,10 +120,12 @@ func (w *watch) cutAll() {
 // is possible: while the exchange waits for its backend, nothing of the answer
 // is out yet, and a refusal can take its place. The caller holds mu. It reports
 // false if that has been done before.
-func (w *watch) cutRequest() bool {
-	if w.target == nil || w.requestCut.Swap(true) {
+func (w *watch) cutRequest(why tenancy.Reason) bool {
+	if w.target == nil || w.requestCut.Load() {
 		return false
 	}
+	w.cutFor.Store(uint32(why))
+	w.requestCut.Store(true)
 	w.wakeBackend()
 	if !w.isWaiting.Load() {
 		w.target.wake()

@@ -52,7 +52,7 @@ func (t *trip) tunnel() {
 	ex.bytesOut += p.toClient.Load()
 	switch {
 	case ex.watch.cut():
-		ex.reason = tenancy.IPNotAllowed
+		ex.reason = ex.watch.whyCut()
 	case ex.watch.expired() || ex.watch.backendExpired():
 		ex.reason = tenancy.TooSlow
 	}

@@ -69,8 +69,9 @@ type watch struct {
 	use        atomic.Int32
 	isWaiting  atomic.Bool
 	isAborted  atomic.Bool
-	isCut      atomic.Bool // the whole of it
-	requestCut atomic.Bool // only the request in progress
+	isCut      atomic.Bool   // the whole of it
+	requestCut atomic.Bool   // only the request in progress
+	cutFor     atomic.Uint32 // a tenancy.Reason: why the request is not admitted any more
 
 	// pace is the client's on the body at hand.
 	pace pace

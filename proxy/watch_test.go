@@ -207,7 +207,7 @@ func TestWatchCutRequest(t *testing.T) {
 			c.watch.begin(judged{path: []byte("/")})
 			c.watch.waiting(waits)
 			c.watch.mu.Lock()
-			c.watch.cutRequest()
+			c.watch.cutRequest(tenancy.IPNotAllowed)
 			c.watch.mu.Unlock()
 			if !c.watch.cut() || !c.watch.backendExpired() {
 				t.Error("the request is not cut")

@@ -48,6 +48,7 @@ type world struct {
 	listen  string                  // their YAML
 	main    string                  // YAML of the main file
 	tenants map[string]string       // YAML of the tenants' files; {backend} is the tenant's own
+	files   fstest.MapFS            // beside them
 	served  chan error
 
 	mu       sync.Mutex
@@ -79,11 +80,23 @@ func newWorld(t testing.TB, tenants map[string]string) *world {
 	return newWorldOn(t, tenants, planeOf(t))
 }
 
+// newWorldWith serves tenants that have files beside theirs.
+func newWorldWith(t testing.TB, files fstest.MapFS, tenants map[string]string) *world {
+	t.Helper()
+	return newWorldOf(t, &world{files: files, tenants: tenants}, planeOf(t))
+}
+
 func newWorldOn(t testing.TB, tenants map[string]string, plane DataPlane) *world {
 	t.Helper()
-	w := &world{
+	return newWorldOf(t, &world{tenants: tenants}, plane)
+}
+
+// newWorldOf completes w, which says what tenants there are, and serves it.
+func newWorldOf(t testing.TB, w *world, plane DataPlane) *world {
+	t.Helper()
+	*w = world{
 		t: t, metrics: metrics.New(ReasonNames()...), log: &lines{}, events: &lines{},
-		sockets: make(map[string]net.Listener), tenants: maps.Clone(tenants),
+		sockets: make(map[string]net.Listener), tenants: maps.Clone(w.tenants), files: w.files,
 		backends: make(map[string]*httptest.Server), served: make(chan error, 1),
 	}
 	w.server = New(Options{
@@ -103,7 +116,7 @@ func newWorldOn(t testing.TB, tenants map[string]string, plane DataPlane) *world
 	}
 	w.listen = fmt.Sprintf("http: [%q]\nhttps:\n- %q\n- {address: %q, client_ip: {proxy_protocol: [%s]}}\n",
 		w.addr("plain"), w.addr("direct"), w.addr("proxied"), balancer)
-	if !strings.Contains(fmt.Sprint(tenants), "handshake") {
+	if !strings.Contains(fmt.Sprint(w.tenants), "handshake") {
 		// A host that refuses with handshake does not go with such a listener.
 		w.listen += fmt.Sprintf("- {address: %q, client_ip: {x_forwarded_for: [%s]}}\n", w.addr("forwarded"), balancer)
 	}
@@ -208,7 +221,7 @@ func (w *world) compile() *tenancy.Table {
 	}
 	table, result := tenancy.Compile(tenancy.Input{
 		Main: main, MainFile: "gatehouse.yaml", Sets: sets, Listeners: listeners, PublicPort: 8443,
-		TLS: tenancy.TLSDefaults{Issuer: tenancy.InternalCA}, Files: files, FS: fstest.MapFS{}, Now: time.Now(), Previous: w.table,
+		TLS: tenancy.TLSDefaults{Issuer: tenancy.InternalCA}, Files: files, FS: w.files, Now: time.Now(), Previous: w.table,
 	})
 	if len(report.Findings()) > 0 || !result.Applicable() || len(result.Quarantined) > 0 {
 		w.t.Fatalf("the table does not compile: %v %v", report.Findings(), result.Report.Findings())

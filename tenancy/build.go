@@ -47,6 +47,7 @@ type builder struct {
 	pools    map[conf.Pos][]*pool.Backend // of one list
 	plans    map[planKey]*pool.Plan
 	rules    map[*HeadersSpec]*HeaderRules
+	closings map[conf.Pos]*maintenance // of one list
 }
 
 // leniency is how a text is held to what is outside of it.
@@ -76,6 +77,7 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrowed n
 	b.plans = make(map[planKey]*pool.Plan)
 	b.written = make(map[*LimitsSpec]*Ceiling)
 	b.rules = make(map[*HeadersSpec]*HeaderRules)
+	b.closings = make(map[conf.Pos]*maintenance)
 	b.report.Add(v.report)
 	t := b.compile()
 	b.untils = untilsOf(b.accesses, narrowed.access)
@@ -141,7 +143,7 @@ func (s *HostSpec) hasOwn() bool {
 
 // written reports whether anything is set.
 func (s *SettingsSpec) written() bool {
-	return s.Timeouts != nil || s.Limits != nil || s.Headers != nil || s.PassHeaders.Set() || s.RequestBuffer.Set() ||
+	return s.Maintenance.Set() || s.Timeouts != nil || s.Limits != nil || s.Headers != nil || s.PassHeaders.Set() || s.RequestBuffer.Set() ||
 		s.Balance != nil || s.Ejection != nil || s.Health != nil || s.Paths != nil || s.TLS != nil
 }
 

@@ -29,7 +29,7 @@ type Request struct {
 // answer to a refusal is to close the connection. It is not asked where the
 // client is known by X-Forwarded-For; Request does it there.
 func (t *Table) Admit(client netip.Addr, now int64, tr *Trace) Verdict {
-	blocked := t.block.Contains(client, now)
+	blocked := t.Blocks(client, now)
 	tr.block(t, client, now)
 	if blocked {
 		return Verdict{Reason: Blocked}
@@ -71,7 +71,7 @@ func (t *Table) Connect(q *Hello, tr *Trace) Verdict {
 func (t *Table) Request(q *Request, tr *Trace) Verdict {
 	if q.Listener.perRequest() {
 		tr.block(t, q.Client, q.Now)
-		if t.block.Contains(q.Client, q.Now) {
+		if t.Blocks(q.Client, q.Now) {
 			return Verdict{Reason: Blocked, Status: statusForbidden}
 		}
 	}
@@ -95,7 +95,11 @@ func (t *Table) Request(q *Request, tr *Trace) Verdict {
 	if l := admits(h.tenant.levels, q.Client, q.Now); l != nil {
 		return l.refusal(h)
 	}
-	return h.route(q, tr)
+	v = h.route(q, tr)
+	if v.Action == Forward {
+		return t.closed(v, q, tr)
+	}
+	return v
 }
 
 // route judges the path of a request whose authority is h.
@@ -116,7 +120,6 @@ func (h *Host) route(q *Request, tr *Trace) Verdict {
 			return l.refusal(h)
 		}
 	}
-	tr.limits(r)
 	return Verdict{Action: Forward, Tenant: h.tenant, Host: h, Route: r}
 }
 

@@ -23,6 +23,8 @@ import (
 //	location URL                                          where plain HTTP is redirected to
 //	apply N                                               compile with the files below then/N/ laid over
 //	apply N force                                         and apply it whatever the force rule says
+//	lever block PREFIX until TIME                         operators order something: also suspend TENANT,
+//	                                                      maintenance TENANT [until TIME]
 //	dial IP:PORT                                          whether a backend may be dialled there
 //
 // A file below then/N/ that says "deleted" is deleted by that step.
@@ -44,11 +46,12 @@ func TestDecide(t *testing.T) {
 }
 
 type story struct {
-	t     *testing.T
-	tree  *tree
-	later map[string]fstest.MapFS
-	table *tenancy.Table
-	out   strings.Builder
+	t      *testing.T
+	tree   *tree
+	later  map[string]fstest.MapFS
+	table  *tenancy.Table
+	levers tenancy.Levers
+	out    strings.Builder
 }
 
 // takeLater removes the files of later steps from the tree.
@@ -90,6 +93,9 @@ func (s *story) answer(line string) {
 	case words[0] == "apply":
 		s.tree.overlay(s.later[words[1]])
 		s.compile(line, len(words) > 2)
+	case words[0] == "lever":
+		s.order(words[1:])
+		fmt.Fprintln(&s.out, line)
 	case words[0] == "location":
 		s.location(words[1])
 	case words[0] == "dial":
@@ -106,6 +112,29 @@ func (s *story) answer(line string) {
 		}
 		fmt.Fprintf(&s.out, "  = %s\n", describe(v))
 	}
+}
+
+// order lays one more order over the table.
+func (s *story) order(words []string) {
+	o := tenancy.Order{By: "uid 0", At: testNow, Why: "a story"}
+	if len(words) > 3 {
+		until, err := time.Parse(time.RFC3339, words[3])
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		o.Until = until
+	}
+	switch words[0] {
+	case "block":
+		s.levers.Blocks = append(s.levers.Blocks, tenancy.BlockOrder{Prefix: netip.MustParsePrefix(words[1]), Order: o})
+	case "suspend":
+		s.levers.Suspended = map[string]tenancy.Order{words[1]: o}
+	case "maintenance":
+		s.levers.Maintenance = map[string]tenancy.Order{words[1]: o}
+	default:
+		s.t.Fatalf("unknown lever %q", words[0])
+	}
+	s.table = s.table.WithLevers(s.levers, s.table.Generation()+1)
 }
 
 func (s *story) question(words []string) tenancy.Question {
@@ -143,6 +172,12 @@ func describe(v tenancy.Verdict) string {
 		answer := "closed, or no handshake"
 		if v.Status != 0 {
 			answer = fmt.Sprint(v.Status)
+		}
+		if v.Until != 0 {
+			answer += " until " + time.Unix(v.Until, 0).UTC().Format(time.RFC3339)
+		}
+		if v.Page != nil {
+			answer += fmt.Sprintf(" with %q", v.Page.Bytes())
 		}
 		return fmt.Sprintf("%s (%s)", text, answer)
 	}
@@ -191,7 +226,7 @@ func (s *story) compile(line string, force bool) {
 	case result.Force != "" && !force:
 		fmt.Fprintf(&s.out, "  not applied: %s\n", result.Force)
 	default:
-		s.table = table
+		s.table = table.WithLevers(s.levers, table.Generation())
 		for id, text := range result.LastGood {
 			s.tree.lastGood[id] = text
 		}

@@ -90,6 +90,7 @@ func (d digester) site(s *site) {
 		d.ceilings(r.ceilings)
 		d.numbers(r.buffer)
 		d.headers(r.headers)
+		d.maintenance(r.closing)
 	}
 }
 

@@ -167,32 +167,16 @@ func (b *builder) readAt(q *Question, at conf.At[string]) {
 	if !at.Set() {
 		return
 	}
-	t, ok := parseInstant(at.V)
+	t, ok := readInstant(at.V, "")
+	if day, err := time.Parse(time.DateOnly, at.V); err == nil {
+		t, ok = day, day.Unix() > 0
+	}
 	if !ok {
 		b.report.Fault(at.Pos, "", "%q is not a time; write it like %q, %q or %q", at.V,
 			"2027-02-01", "2027-02-01T09:00 Europe/Riga", "2027-02-01T07:00:00Z")
 		return
 	}
 	q.At = t
-}
-
-func parseInstant(text string) (t time.Time, ok bool) {
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, t.Unix() > 0
-		}
-	}
-	clock, zone, _ := strings.Cut(text, " ")
-	place, err := time.LoadLocation(zone)
-	if err != nil || zone == "" || zone == "Local" {
-		return time.Time{}, false
-	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if t, err := time.ParseInLocation(layout, clock, place); err == nil {
-			return t, t.Unix() > 0
-		}
-	}
-	return time.Time{}, false
 }
 
 // readChosen reads which route and backend must be chosen.

@@ -21,7 +21,7 @@ type reference struct {
 	path   string      // as written
 	secret conf.Secret // of the main file, in place of path
 	digest [sha256.Size]byte
-	text   []byte // kept for authorities alone, so that a lost file costs nothing that runs
+	text   []byte // kept for authorities and pages alone, so that a lost file costs nothing that runs
 }
 
 // pathError says that a path may not be named where it stands.
@@ -52,7 +52,7 @@ func digestOf(text []byte, err error) [sha256.Size]byte {
 func (b *builder) readCA(at conf.At[string]) ([]byte, error) {
 	text, err := b.readFile(at.V)
 	if b.leniency == lenient && b.former != nil && (err != nil || !x509.NewCertPool().AppendCertsFromPEM(text)) {
-		if kept := b.former.authorities(at.V); kept != nil {
+		if kept := b.former.kept(at.V); kept != nil {
 			b.report.Warn(at.Pos, "what it held before stays in use", "ca %q holds no certificate any more", at.V)
 			text, err = kept, nil
 		}
@@ -61,8 +61,8 @@ func (b *builder) readCA(at conf.At[string]) ([]byte, error) {
 	return text, err
 }
 
-// authorities returns what a file of authorities held for this build.
-func (b *build) authorities(name string) []byte {
+// kept returns what a file held for this build, of those whose text it keeps.
+func (b *build) kept(name string) []byte {
 	for i := range b.files {
 		if b.files[i].path == name && b.files[i].text != nil {
 			return b.files[i].text

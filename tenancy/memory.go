@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"slices"
 
 	"gatehouse/internal/conf"
@@ -13,13 +14,14 @@ type memory struct {
 	decoder *conf.Decoder
 	input   *Input // without Files, FS and Previous, which would keep a chain of tables alive
 	records map[string]*record
-	matched map[string]bool // include patterns that matched a file
+	matched map[string]bool     // include patterns that matched a file
+	pages   [][sha256.Size]byte // of defaults and groups, as the world read them
 }
 
 func newMemory(w *world, records map[string]*record) *memory {
 	in := *w.in
 	in.Previous, in.Files, in.FS, in.LastGood, in.ReadMain, in.ReadSecret = nil, nil, nil, nil, nil, nil
-	m := &memory{decoder: w.decoder, input: &in, records: records, matched: make(map[string]bool)}
+	m := &memory{decoder: w.decoder, input: &in, records: records, matched: make(map[string]bool), pages: w.pages}
 	for _, pattern := range in.Main.Include.Values() {
 		m.matched[pattern] = true
 	}

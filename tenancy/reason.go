@@ -19,6 +19,8 @@ const (
 	Misdirected               // an authority of another tenant or TLS policy than the SNI's
 	AmbiguousPath             // a path that backends may read in different ways
 	NoRoute                   // a path that no route of the host owns
+	Suspended                 // a tenant that an operator has suspended
+	Maintenance               // a tenant, host or route that is closed for a while
 	RateLimited               // one request more than a tenant, route or client may send just then
 	TooManyInFlight           // one more in progress than there may be
 	BodyTooLarge              // a body longer than limits.body
@@ -52,6 +54,8 @@ var reasons = [reasonsEnd]struct {
 	Misdirected:        {"misdirected", statusMisdirected, true},
 	AmbiguousPath:      {"ambiguous_path", statusBadRequest, true},
 	NoRoute:            {"no_route", statusNotFound, true},
+	Suspended:          {"suspended", statusUnavailable, false},
+	Maintenance:        {"maintenance", statusUnavailable, true},
 	RateLimited:        {"rate_limited", statusTooManyRequests, false},
 	TooManyInFlight:    {"too_many_in_flight", statusUnavailable, false},
 	BodyTooLarge:       {"body_too_large", statusTooLarge, false},
@@ -68,7 +72,7 @@ var reasons = [reasonsEnd]struct {
 
 // laterReasons are known words that nothing in this version gives.
 var laterReasons = []string{
-	"client_cert", "maintenance", "auth_required", "suspended",
+	"client_cert", "auth_required",
 }
 
 // AllReasons returns the reasons of this version in the order of the gates.

@@ -24,7 +24,8 @@ type Route struct {
 	ceilings []*Ceiling
 	buffer   int64
 	headers  *HeaderRules
-	pass     []string // lower case, sorted
+	closing  *maintenance // nil: it is never closed
+	pass     []string     // lower case, sorted
 	index    int
 	pos      conf.Pos
 }

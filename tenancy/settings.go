@@ -37,6 +37,7 @@ func checkExchange(s *ExchangeSpec, r *conf.Report) {
 		r.Fault(s.RequestBuffer.Pos, "longer bodies stream", "request_buffer is %q; expected at most %q", s.RequestBuffer.V, conf.Size(requestBufferMax))
 	}
 	checkHeaders(s.Headers, r)
+	checkMaintenance(s.Maintenance, r)
 	checkPassHeaders(s.PassHeaders, r)
 }
 

@@ -258,6 +258,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		buffer:   d.exchange.requestBuffer(),
 		headers:  b.compileHeaders(d.exchange.Headers),
 		pass:     d.exchange.passHeaders(),
+		closing:  b.compileMaintenance(d.exchange.Maintenance),
 		index:    len(t.routes),
 		pos:      d.pos,
 	}

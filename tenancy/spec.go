@@ -60,7 +60,7 @@ type RouteSpec struct {
 	Access   *AccessSpec                      `conf:"access" doc:"who may reach these paths; tenant, host and enclosing routes must admit, too"`
 	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the host's" doc:"where requests for these paths go" example:"[http://10.4.1.30:8080]"`
 	ExchangeSpec
-	Later conf.Later `conf:"basic_auth,forward_auth,client_certs,rewrite,redirect,canary,mirror,maintenance"`
+	Later conf.Later `conf:"basic_auth,forward_auth,client_certs,rewrite,redirect,canary,mirror"`
 }
 
 // SettingsSpec is what merges from defaults to group, tenant and host.
@@ -68,7 +68,6 @@ type SettingsSpec struct {
 	ExchangeSpec
 	Paths *PathsSpec      `conf:"paths" doc:"how paths are read"`
 	TLS   *tlsconfig.Spec `conf:"tls" doc:"TLS of the hosts"`
-	Later conf.Later      `conf:"maintenance"`
 }
 
 // ExchangeSpec is the settings that a route may have as well.
@@ -82,6 +81,8 @@ type ExchangeSpec struct {
 	Ejection      *pool.EjectionSpec `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
 	Health        *pool.HealthSpec   `conf:"health" default:"off" doc:"looking at backends without waiting for a client's request" example:"/healthz"`
 	Later         conf.Later         `conf:"compression,retries"`
+
+	Maintenance conf.OneOrMany[MaintenanceSpec] `conf:"maintenance" default:"[]" doc:"when it is closed: requests that access admits are answered with 503 and a page. A narrower level's windows replace those of wider ones; [] is never"`
 }
 
 // LimitsSpec bounds what messages may take, and how much of them there may be.

@@ -34,6 +34,8 @@ const (
 	gateAuthority   = "authority"
 	gatePath        = "path"
 	gateRoute       = "route"
+	gateSuspended   = "suspended"
+	gateMaintenance = "maintenance"
 	gateLimits      = "limits"
 	gateRedirect    = "redirect"
 )
@@ -74,6 +76,10 @@ func (t *Trace) block(table *Table, client netip.Addr, now int64) {
 	}
 	if m, ok := table.block.Explain(client, now); ok {
 		t.refuse(gateBlock, m.Pos, fmt.Sprintf("%s is blocked by %s", client, m))
+		return
+	}
+	if b, ok := table.levers.blocking(client, now); ok {
+		t.refuse(gateBlock, noPos, fmt.Sprintf("%s is blocked by %s, by %s", client, b.Prefix, &b.Order))
 		return
 	}
 	t.pass(gateBlock, noPos, fmt.Sprintf("no entry of block covers %s", client))

@@ -35,6 +35,10 @@ type Verdict struct {
 	Tenant *Tenant
 	Host   *Host
 	Route  *Route
+	// Until is the Unix second at which what refuses ends; 0 where nobody knows.
+	Until int64
+	// Page is what the answer shows in place of our own page; nil for that.
+	Page *Page
 }
 
 // String returns "forward", "redirect", or "refuse" and the reason.

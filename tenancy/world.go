@@ -2,6 +2,7 @@ package tenancy
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"maps"
 	"net/netip"
 	"slices"
@@ -21,15 +22,17 @@ type world struct {
 	sets       *ipallow.Sets
 	block      *ipallow.List
 	dialling   dialRules
-	httpsOnly  conf.Pos  // where require.backend_tls is written; zero when it is not
-	noPublic   conf.Pos  // where require.public: forbidden is written
-	perRequest *Listener // one whose clients are known by X-Forwarded-For; nil for none
-	same       bool      // nothing that tenants are compiled with changed since Previous
+	httpsOnly  conf.Pos                  // where require.backend_tls is written; zero when it is not
+	noPublic   conf.Pos                  // where require.public: forbidden is written
+	perRequest *Listener                 // one whose clients are known by X-Forwarded-For; nil for none
+	closings   map[conf.Pos]*maintenance // of defaults and groups, by where it is written
+	pages      [][sha256.Size]byte       // what they show, in the order in which it is written
+	same       bool                      // nothing that tenants are compiled with changed since Previous
 }
 
 // newWorld reads the main file's part. Its faults are the main file's.
 func newWorld(in *Input, r *conf.Report) *world {
-	w := &world{in: in, decoder: conf.NewDecoder()}
+	w := &world{in: in, decoder: conf.NewDecoder(), closings: make(map[conf.Pos]*maintenance)}
 	if in.Previous != nil {
 		earlier := in.Previous.memory.input
 		w.decoder = in.Previous.memory.decoder
@@ -45,6 +48,7 @@ func newWorld(in *Input, r *conf.Report) *world {
 	}
 	if in.Main.Defaults != nil {
 		checkShared(in.Main.Defaults, "defaults", r)
+		w.shareMaintenance(in.Main.Defaults.Maintenance, r)
 		if in.Main.Defaults.fits() {
 			w.decoder.Merge(&w.builtin, in.Main.Defaults)
 		}
@@ -54,12 +58,14 @@ func newWorld(in *Input, r *conf.Report) *world {
 	for i := range in.Main.Groups {
 		group := &in.Main.Groups[i]
 		checkShared(&group.V, "groups", r)
+		w.shareMaintenance(group.V.Maintenance, r)
 		if group.V.fits() {
 			w.groups[group.Key] = &group.V
 		} else {
 			w.groups[group.Key] = new(SettingsSpec)
 		}
 	}
+	w.same = w.same && w.samePages(in.Previous.memory)
 	w.block = in.Sets.Compile(in.Main.Block, r)
 	w.dialling = dialRules{listeners: slices.Clone(in.Listeners), machine: in.MachineAddrs}
 	for _, address := range in.Reserved {

@@ -1,0 +1,48 @@
+package tenancy
+
+import "net/netip"
+
+// closed judges what has found its route: whether the tenant is suspended, and
+// whether tenant, host or route are closed for maintenance. It comes behind
+// every access, so that whoever is not admitted learns nothing of it, and what
+// a window lets past has passed them all.
+func (t *Table) closed(v Verdict, q *Request, tr *Trace) Verdict {
+	if o, ok := t.levers.suspended(v.Tenant.id); ok {
+		tr.refuse(gateSuspended, noPos, "tenant "+quote(v.Tenant.id)+" is suspended by "+o.String())
+		return Verdict{Reason: Suspended, Status: statusUnavailable, Tenant: v.Tenant, Host: v.Host}
+	}
+	if q.Now != 0 { // else no maintenance is open
+		if w, until := t.maintained(v, q.Client, q.Now, tr); w != nil {
+			return Verdict{Reason: Maintenance, Status: statusUnavailable, Tenant: v.Tenant, Host: v.Host, Until: until, Page: w.page}
+		}
+	}
+	tr.limits(v.Route)
+	return v
+}
+
+// byCommand is the window that a command opens where a route has none written.
+var byCommand = &window{}
+
+// maintained returns the window that keeps client out at the Unix second now,
+// and when it is over; nil where there is none.
+func (t *Table) maintained(v Verdict, client netip.Addr, now int64, tr *Trace) (w *window, until int64) {
+	m := v.Route.closing
+	if o, ok := t.levers.maintenance(v.Tenant.id, now); ok {
+		w := m.first()
+		if w.bypass.Contains(client, now) {
+			tr.pass(gateMaintenance, w.pos, "maintenance by "+o.String()+"; "+client.String()+" bypasses it")
+			return nil, 0
+		}
+		tr.refuse(gateMaintenance, noPos, "maintenance by "+o.String())
+		if o.Until.IsZero() {
+			return w, 0
+		}
+		return w, o.Until.Unix()
+	}
+	if m == nil {
+		return nil, 0
+	}
+	w, until = m.closes(client, now)
+	tr.maintenance(m, w, client, now)
+	return w, until
+}
