@@ -24,6 +24,9 @@ type nginx struct {
 	tenant string
 	port   int
 	log    string
+	dir    string
+	cmd    *exec.Cmd
+	said   *transcript
 }
 
 // seen is one line of a backend's log.
@@ -71,27 +74,46 @@ func startNginx(t *testing.T, tenant string) *nginx {
 	if err := os.WriteFile(conf, fmt.Appendf(nil, nginxConf, dir, user, n.port, tenant), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	said := &transcript{}
-	cmd := exec.Command(path, "-p", dir, "-c", conf, "-e", "stderr")
-	cmd.Stdout, cmd.Stderr = said, said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	n.dir, n.said = dir, &transcript{}
+	n.run(t, path)
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
+		_ = n.cmd.Process.Signal(syscall.SIGTERM)
+		_ = n.cmd.Wait()
 		if t.Failed() {
-			t.Logf("nginx of %s said:\n%s", tenant, said)
+			t.Logf("nginx of %s said:\n%s", tenant, n.said)
 		}
 	})
-	eventually(t, 10*time.Second, "nginx of "+tenant+" listens", func() bool {
+	return n
+}
+
+// run starts its process, in a group of its own.
+func (n *nginx) run(t *testing.T, path string) {
+	t.Helper()
+	n.cmd = exec.Command(path, "-p", n.dir, "-c", filepath.Join(n.dir, "nginx.conf"), "-e", "stderr")
+	n.cmd.Stdout, n.cmd.Stderr = n.said, n.said
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "nginx of "+n.tenant+" listens", func() bool {
 		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.port))
 		if err == nil {
 			c.Close()
 		}
 		return err == nil
 	})
-	return n
+}
+
+// kill ends it without a chance to say goodbye, its worker too, and restart
+// brings it back.
+func (n *nginx) kill() {
+	_ = syscall.Kill(-n.cmd.Process.Pid, syscall.SIGKILL)
+	_ = n.cmd.Wait()
+}
+
+func (n *nginx) restart(t *testing.T) {
+	t.Helper()
+	n.run(t, tool(t, "nginx"))
 }
 
 func (n *nginx) url() string { return fmt.Sprintf("http://127.0.0.1:%d", n.port) }
