@@ -66,12 +66,14 @@ type exchange struct {
 
 	// idle is the time between two bytes of either body on the client's side,
 	// limits what else the exchange is held to: the route's once it is known.
-	idle     time.Duration
-	limits   *tenancy.Limits
-	phrase   []byte        // the backend's reason phrase, nil for our own answers
-	retry    time.Duration // after which a refused client may come again; 0 for the usual
-	panicked bool
-	work     *workspace
+	idle      time.Duration
+	limits    *tenancy.Limits
+	phrase    []byte        // the backend's reason phrase, nil for our own answers
+	challenge string        // of a 401
+	retry     time.Duration // after which a refused client may come again; 0 for the usual
+	guarded   bool          // a password was asked for: Authorization is not forwarded
+	panicked  bool
+	work      *workspace
 }
 
 // downstream is how an answer leaves. Its methods are called from one
@@ -132,7 +134,7 @@ func (s *Server) serveExchange(ex *exchange) {
 		s.refuse(ex, ex.verdict.Status, ex.verdict.Reason)
 		return
 	}
-	if s.admitClient(ex) && s.takePlace(ex) && s.admitRequest(ex) {
+	if s.admitClient(ex) && s.takePlace(ex) && s.authenticate(ex) && s.admitRequest(ex) {
 		ex.work.trip.run(ex)
 	}
 }

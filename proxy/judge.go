@@ -22,6 +22,7 @@ func (s *Server) judge(ex *exchange) {
 		ex.verdict = on.verdict(ex.peer, snap.table, s.clock.seconds())
 		ex.run = snap.of(ex.verdict.Tenant)
 		if ex.verdict.Action == tenancy.Forward {
+			on.unknown = len(ex.verdict.Route.Guards()) > 0
 			ex.watch.begin(on)
 		} else {
 			ex.watch.end()

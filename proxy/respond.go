@@ -85,6 +85,8 @@ func (s *Server) refuse(ex *exchange, status int, reason tenancy.Reason) {
 	w.made = w.made[:0]
 	w.fields = append(w.fields[:0], ownFields...)
 	switch status {
+	case http.StatusUnauthorized:
+		ex.addField("WWW-Authenticate", ex.challenge)
 	case http.StatusMethodNotAllowed:
 		ex.addField("Allow", allowedMethods)
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:

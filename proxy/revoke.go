@@ -95,9 +95,11 @@ func (w *watch) judgeRequest(t *tenancy.Table, now int64) (cut bool) {
 		return w.cutRequest(tenancy.IPNotAllowed)
 	}
 	q := j.question(&w.conn.peer, now)
-	switch why := t.Request(&q, nil).Reason; why {
-	case tenancy.IPNotAllowed, tenancy.Blocked, tenancy.Suspended:
-		return w.cutRequest(why)
+	switch v := t.Request(&q, nil); {
+	case v.Reason == tenancy.IPNotAllowed, v.Reason == tenancy.Blocked, v.Reason == tenancy.Suspended:
+		return w.cutRequest(v.Reason)
+	case v.Action == tenancy.Forward && !j.unknown && !j.users.admitted(v.Route.Guards()):
+		return w.cutRequest(tenancy.AuthRequired)
 	}
 	return false
 }

@@ -152,6 +152,9 @@ func (ex *exchange) passes(name []byte) bool {
 	if len(name) == 0 || ex.nominated(name) {
 		return false
 	}
+	if ex.guarded && http1.EqualFold(name, "authorization") {
+		return false
+	}
 	route := ex.verdict.Route
 	if f := requestFate(name); f == removed || f == passable && !route.PassHeader(name) {
 		if ambiguousName(name) {

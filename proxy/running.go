@@ -29,6 +29,7 @@ type running struct {
 	// tenant has none. counted are they by their names.
 	bounds  [][]bound
 	counted map[string]*ceiling
+	logins  *logins // nil if nobody has asked for a password
 	levels  []bound // each once, a narrower one before those that are wider
 }
 
@@ -59,6 +60,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 	}
 	r.metrics.Pools(r.poolBackends)
 	s.bind(r, routes, former)
+	r.logins = s.loginsOf(routes, former)
 	return r
 }
 
@@ -79,6 +81,9 @@ func (r *running) closeUnless(successor *running) {
 		if successor == nil || successor.counted[name] != c {
 			c.retire()
 		}
+	}
+	if r.logins != nil && (successor == nil || successor.logins != r.logins) {
+		r.logins.close()
 	}
 	for i, p := range r.distinct {
 		if successor.withKey(r.keys[i]) != p {

@@ -46,6 +46,8 @@ type Server struct {
 	places       *limit.Share // for requests in progress
 	budget       budget
 	room         limit.Room // for the client addresses of all ceilings and listeners
+	hashing      limit.Gate // lets passwords be hashed, of all tenants together
+	rooms        rooms
 	// shakers are the handshakes of clients, by listener; since Serve.
 	shakers  map[string]*limit.Keyed
 	registry registry
@@ -90,6 +92,7 @@ func New(o Options) *Server {
 	if o.DataPlane == StandardPlane {
 		s.standard = newStandardServer(s)
 	}
+	s.hashing.Set(limit.Bounds{Most: max(1, runtime.GOMAXPROCS(0)/hashersShare), Queue: allHashQueueMax, Wait: hashWaitMax})
 	s.lifetime.init()
 	return s
 }

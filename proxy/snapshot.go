@@ -106,6 +106,7 @@ func (s *Server) sweepPools(now time.Time) {
 		for _, p := range r.distinct {
 			p.Sweep(now)
 		}
+		r.logins.sweep(now, s.clock.at(now))
 	}
 	for _, k := range s.shakers {
 		k.Sweep(s.clock.at(now))

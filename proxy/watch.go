@@ -46,6 +46,8 @@ type judged struct {
 	client                  netip.Addr
 	method, authority, path []byte
 	fields                  []http1.Field // where X-Forwarded-For tells the client, else nil
+	unknown                 bool          // it is not known yet who asks
+	users                   users         // who asks
 }
 
 // watch is the coarse time, the abort and the revocation of one client

@@ -44,6 +44,7 @@ type builder struct {
 	overfull bool   // there is more of something than is taken; no more work is spent on the text
 	nesting  ipallow.Nesting
 	accesses map[*AccessSpec]*ipallow.Access
+	guards   map[*BasicAuthSpec]*Guard
 	pools    map[conf.Pos][]*pool.Backend // of one list
 	plans    map[planKey]*pool.Plan
 	rules    map[*HeadersSpec]*HeaderRules
@@ -73,6 +74,7 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrowed n
 	b.narrowed = narrowed
 	b.pairs.byPlace = make(map[string]*tlsconfig.Certificate)
 	b.accesses = make(map[*AccessSpec]*ipallow.Access)
+	b.guards = make(map[*BasicAuthSpec]*Guard)
 	b.pools = make(map[conf.Pos][]*pool.Backend)
 	b.plans = make(map[planKey]*pool.Plan)
 	b.written = make(map[*LimitsSpec]*Ceiling)
@@ -138,7 +140,7 @@ func (b *builder) lay(over, on *SettingsSpec) {
 
 // hasOwn reports whether the entry says more than a name.
 func (s *HostSpec) hasOwn() bool {
-	return s.Access != nil || s.Backends.Set() || len(s.Routes) > 0 || s.SettingsSpec.written()
+	return s.Access != nil || s.BasicAuth != nil || s.Backends.Set() || len(s.Routes) > 0 || s.SettingsSpec.written()
 }
 
 // written reports whether anything is set.

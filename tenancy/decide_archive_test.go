@@ -147,6 +147,8 @@ func (s *story) question(words []string) tenancy.Question {
 		switch words[i] {
 		case "from":
 			q.From = netip.MustParseAddr(value)
+		case "user":
+			q.User = value
 		case "sni":
 			q.SNI = value
 		case "at":

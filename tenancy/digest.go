@@ -75,6 +75,17 @@ func (d digester) levels(levels []level) {
 	}
 }
 
+func (d digester) guards(guards []*Guard) {
+	d.numbers(int64(len(guards)))
+	for _, g := range guards {
+		d.text(g.name, g.challenge)
+		if g.users != nil {
+			sum := g.users.Digest()
+			d.Write(sum[:])
+		}
+	}
+}
+
 func (d digester) site(s *site) {
 	d.levels(s.levels)
 	d.flags(s.paths.encodedSlash, s.paths.doubleSlash, s.paths.backslash, s.paths.protected)
@@ -85,6 +96,7 @@ func (d digester) site(s *site) {
 		d.text(r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","))
 		d.flags(r.fold)
 		d.levels(r.levels)
+		d.guards(r.guards)
 		d.timeouts(r.timeouts)
 		d.limits(r.limits)
 		d.ceilings(r.ceilings)

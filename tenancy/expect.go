@@ -48,6 +48,7 @@ func (b *builder) readCase(s *ExpectSpec) (c expectCase, ok bool) {
 	b.readFrom(&c.question, s.From)
 	b.readIs(&c, s.Is)
 	b.readAt(&c.question, s.At)
+	c.question.User = s.User.V
 	b.readChosen(&c, s)
 	return c, b.report.Faults() == before && s.From.Set() && s.Is.Set() && url.Set()
 }

@@ -21,7 +21,7 @@ type reference struct {
 	path   string      // as written
 	secret conf.Secret // of the main file, in place of path
 	digest [sha256.Size]byte
-	text   []byte // kept for authorities and pages alone, so that a lost file costs nothing that runs
+	text   []byte // kept for authorities, pages and users alone, so that a lost file costs nothing that runs
 }
 
 // pathError says that a path may not be named where it stands.

@@ -16,6 +16,7 @@ type Question struct {
 	Method   string // "" for GET
 	From     netip.Addr
 	SNI      string    // "" for Host
+	User     string    // who asks, with the right password; "" for nobody
 	At       time.Time // zero: as if no `until` had passed
 	Listener *Listener // nil: the one that Port names, else the first of the scheme
 }
@@ -49,7 +50,7 @@ func (t *Table) Judge(q Question, tr *Trace) Verdict {
 		return v
 	}
 	request.SNI = v.Host.Identity()
-	return t.Request(request, tr)
+	return t.Request(request, tr).authenticated(q.User, tr)
 }
 
 func (q *Question) request(listener *Listener, now int64) *Request {

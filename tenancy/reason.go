@@ -22,6 +22,7 @@ const (
 	Suspended                 // a tenant that an operator has suspended
 	Maintenance               // a tenant, host or route that is closed for a while
 	RateLimited               // one request more than a tenant, route or client may send just then
+	AuthRequired              // somebody without the right name and password
 	TooManyInFlight           // one more in progress than there may be
 	BodyTooLarge              // a body longer than limits.body
 	TooSlow                   // a client that did not send in time
@@ -57,6 +58,7 @@ var reasons = [reasonsEnd]struct {
 	Suspended:          {"suspended", statusUnavailable, false},
 	Maintenance:        {"maintenance", statusUnavailable, true},
 	RateLimited:        {"rate_limited", statusTooManyRequests, false},
+	AuthRequired:       {"auth_required", statusUnauthorized, true},
 	TooManyInFlight:    {"too_many_in_flight", statusUnavailable, false},
 	BodyTooLarge:       {"body_too_large", statusTooLarge, false},
 	TooSlow:            {"too_slow", statusRequestTimeout, false},
@@ -72,7 +74,7 @@ var reasons = [reasonsEnd]struct {
 
 // laterReasons are known words that nothing in this version gives.
 var laterReasons = []string{
-	"client_cert", "auth_required",
+	"client_cert",
 }
 
 // AllReasons returns the reasons of this version in the order of the gates.

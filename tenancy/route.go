@@ -14,9 +14,10 @@ import (
 // immutable.
 type Route struct {
 	prefix   string
-	match    string  // the prefix in comparable form, without its last slash
-	fold     bool    // it matches without regard to case
-	levels   []level // of the route and of every route whose prefix contains it
+	match    string   // the prefix in comparable form, without its last slash
+	fold     bool     // it matches without regard to case
+	levels   []level  // of the route and of every route whose prefix contains it
+	guards   []*Guard // of tenant, host, and every route whose prefix contains it
 	plan     *pool.Plan
 	timeouts Timeouts
 	limits   *Limits

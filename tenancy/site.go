@@ -31,7 +31,8 @@ type routeDraft struct {
 	specs    []*RouteSpec // the wider first
 	exchange ExchangeSpec
 	backends conf.OneOrMany[pool.BackendSpec]
-	own      []level // of this route alone
+	own      []level  // of this route alone
+	guards   []*Guard // of this route alone
 	ceilings []*Ceiling
 }
 
@@ -46,6 +47,11 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		timeouts: settings.Timeouts.compile(),
 		limits:   settings.limitsLike(b.w.limits),
 		ceilings: b.narrower("host "+quote(spec.Host.V), spec.Limits, b.ceilings),
+	}
+	for _, g := range []*Guard{b.guard("tenant "+quote(t.id), b.v.spec.BasicAuth), b.guard("host "+quote(spec.Host.V), spec.BasicAuth)} {
+		if g != nil {
+			s.guards = append(s.guards, g)
+		}
 	}
 	b.compileHSTS(s, settings.TLS.HSTS)
 	if len(t.routes) > allRoutesMost {
@@ -116,6 +122,9 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 			}
 			d.match, d.folded, d.prefix, d.pos = match, foldedMatch(match), e.Key, e.Pos
 			b.mergeRoute(d, &e.V)
+			if g := b.guard(routeName(e.Key, host, i == 1), e.V.BasicAuth); g != nil {
+				d.guards = append(d.guards, g)
+			}
 			d.ceilings = b.narrower(routeName(e.Key, host, i == 1), e.V.Limits, d.ceilings)
 		}
 	}
@@ -184,32 +193,39 @@ func (b *builder) readPrefix(prefix string, at conf.Pos, rules pathRules) (match
 	return strings.TrimSuffix(string(form), "/"), true
 }
 
-// protect compiles the access of routes, and holds a host that has any to what
+// protected reports whether the route has access or authentication of its own.
+func (d *routeDraft) protected() bool { return len(d.own)+len(d.guards) > 0 }
+
+// protect compiles access and authentication of routes, and holds a host that has any to what
 // that takes.
 func (b *builder) protect(s *site, t *Tenant, drafts []*routeDraft, settings *SettingsSpec) {
 	wider := t.levels[0].how
 	if len(s.levels) > 0 {
 		wider = s.levels[0].how
 	}
-	var first *AccessSpec
+	var first conf.Pos
+	what := ""
 	for _, d := range drafts {
 		for _, spec := range d.specs {
-			if spec.Access == nil {
-				continue
+			if spec.Access != nil {
+				d.own = append(d.own, b.routeLevel(spec.Access, d.prefix, wider))
 			}
-			d.own = append(d.own, b.routeLevel(spec.Access, d.prefix, wider))
-			if first == nil {
-				first = spec.Access
+			switch {
+			case what != "":
+			case spec.Access != nil:
+				first, what = spec.Access.Pos, "access"
+			case spec.BasicAuth != nil:
+				first, what = spec.BasicAuth.Pos, "authentication"
 			}
 		}
 	}
-	if first == nil {
+	if what == "" {
 		return
 	}
 	s.paths.protected = true
 	if settings.Paths != nil && len(settings.Paths.Allow.Items) > 0 {
-		b.report.Fault(first.Pos, "write paths: {allow: []} here, or give the route a host of its own",
-			"a route has access of its own, and paths.allow at %s is not empty; programs differ in how they read such paths", settings.Paths.Allow.Pos)
+		b.report.Fault(first, "write paths: {allow: []} here, or give the route a host of its own",
+			"a route has %s of its own, and paths.allow at %s is not empty; programs differ in how they read such paths", what, settings.Paths.Allow.Pos)
 	}
 	b.checkCase(drafts)
 	for _, d := range drafts {
@@ -229,12 +245,12 @@ func (b *builder) checkCase(drafts []*routeDraft) {
 			seen[d.folded] = d
 			continue
 		}
-		if len(d.own)+len(other.own) > 0 {
+		if d.protected() || other.protected() {
 			first, second := d, other
 			if first.pos.Compare(second.pos) > 0 {
 				first, second = second, first
 			}
-			b.report.Fault(second.pos, "", "route %q differs from %q at %s in case only, and a route with access matches any case", second.prefix, first.prefix, first.pos)
+			b.report.Fault(second.pos, "", "route %q differs from %q at %s in case only, and a route with access or authentication matches any case", second.prefix, first.prefix, first.pos)
 		}
 	}
 }
@@ -250,7 +266,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 	r := &Route{
 		prefix:   d.prefix,
 		match:    d.match,
-		fold:     len(d.own) > 0,
+		fold:     d.protected(),
 		timeouts: d.exchange.Timeouts.compile(),
 		limits:   d.exchange.limitsLike(s.limits),
 		bodyPos:  d.exchange.bodyPos(),
@@ -281,10 +297,15 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 func (b *builder) nest(s *site, t *Tenant, drafts []*routeDraft) {
 	outermost := slices.Concat(t.levels[:1], s.levels)
 	for i, r := range s.routes {
+		var guards []*Guard
 		for _, outer := range slices.Backward(drafts) {
 			if contains(outer.folded, drafts[i].folded) {
 				r.levels = append(r.levels, outer.own...)
+				guards = append(guards, outer.guards...)
 			}
+		}
+		if b.nestGuards(r, s, guards); b.overfull {
+			return
 		}
 		if len(r.levels) > levelsMost {
 			b.overfull = true

@@ -28,39 +28,42 @@ type RequireSpec struct {
 
 // TenantSpec is a tenant as written: a tenant file, or an entry of tenants.
 type TenantSpec struct {
-	Pos      conf.Pos
-	Group    conf.At[string]                  `conf:"group" doc:"group of the main file whose settings hold here" example:"gold"`
-	Hosts    conf.List[HostSpec]              `conf:"hosts,required" doc:"names that the tenant is reached by; *.name stands for one label" example:"[pa.acme.example, \"*.acme.hosted.example\"]"`
-	Lends    conf.List[string]                `conf:"lends" default:"[]" doc:"exact names inside a wildcard of this tenant that another tenant may own" example:"[legacy.acme.hosted.example]"`
-	Sets     conf.Map[SetSpec]                `conf:"sets" doc:"named lists of addresses, visible in this file only" example:"{offices: [203.0.113.0/28]}"`
-	Access   *AccessSpec                      `conf:"access,required" doc:"who may come in; whoever is not listed is refused" example:"{allow: [203.0.113.0/28]}"`
-	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends" doc:"where requests go that no route sends elsewhere; needed unless there are only routes that name theirs" example:"[http://10.4.1.10:8080]"`
-	Routes   conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes with settings of their own; the longest decides, and the access of each that contains the path must admit" example:"{/reports/: {timeouts: {first_byte: 10m}}}"`
-	Expect   conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"requests and their verdicts; a new version of this file for which one fails is refused"`
+	Pos       conf.Pos
+	Group     conf.At[string]                  `conf:"group" doc:"group of the main file whose settings hold here" example:"gold"`
+	Hosts     conf.List[HostSpec]              `conf:"hosts,required" doc:"names that the tenant is reached by; *.name stands for one label" example:"[pa.acme.example, \"*.acme.hosted.example\"]"`
+	Lends     conf.List[string]                `conf:"lends" default:"[]" doc:"exact names inside a wildcard of this tenant that another tenant may own" example:"[legacy.acme.hosted.example]"`
+	Sets      conf.Map[SetSpec]                `conf:"sets" doc:"named lists of addresses, visible in this file only" example:"{offices: [203.0.113.0/28]}"`
+	Access    *AccessSpec                      `conf:"access,required" doc:"who may come in; whoever is not listed is refused" example:"{allow: [203.0.113.0/28]}"`
+	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests must bring; those of host and routes must admit, too"`
+	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" doc:"where requests go that no route sends elsewhere; needed unless there are only routes that name theirs" example:"[http://10.4.1.10:8080]"`
+	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes with settings of their own; the longest decides, and the access of each that contains the path must admit" example:"{/reports/: {timeouts: {first_byte: 10m}}}"`
+	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"requests and their verdicts; a new version of this file for which one fails is refused"`
 	SettingsSpec
-	Later conf.Later `conf:"databases,basic_auth,forward_auth,client_certs,redirect"`
+	Later conf.Later `conf:"databases,forward_auth,client_certs,redirect"`
 }
 
 // HostSpec is an entry of hosts: a name, or a map with keys that hold for this
 // host alone.
 type HostSpec struct {
-	Pos      conf.Pos
-	Host     conf.At[string]                  `conf:"host,required,short" doc:"an exact name, or *.name" example:"api.acme.hosted.example"`
-	Access   *AccessSpec                      `conf:"access" doc:"who may come in to this host; the tenant's access must admit, too"`
-	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the tenant's" doc:"in place of the tenant's backends" example:"[http://10.4.9.9:80]"`
-	Routes   conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes; merged with the tenant's by their prefix"`
-	Expect   conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"as a tenant's"`
+	Pos       conf.Pos
+	Host      conf.At[string]                  `conf:"host,required,short" doc:"an exact name, or *.name" example:"api.acme.hosted.example"`
+	Access    *AccessSpec                      `conf:"access" doc:"who may come in to this host; the tenant's access must admit, too"`
+	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests for this host must bring; the tenant's must admit, too"`
+	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the tenant's" doc:"in place of the tenant's backends" example:"[http://10.4.9.9:80]"`
+	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes; merged with the tenant's by their prefix"`
+	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"as a tenant's"`
 	SettingsSpec
-	Later conf.Later `conf:"basic_auth,forward_auth,client_certs,redirect"`
+	Later conf.Later `conf:"forward_auth,client_certs,redirect"`
 }
 
 // RouteSpec is a path prefix as written.
 type RouteSpec struct {
-	Pos      conf.Pos
-	Access   *AccessSpec                      `conf:"access" doc:"who may reach these paths; tenant, host and enclosing routes must admit, too"`
-	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the host's" doc:"where requests for these paths go" example:"[http://10.4.1.30:8080]"`
+	Pos       conf.Pos
+	Access    *AccessSpec                      `conf:"access" doc:"who may reach these paths; tenant, host and enclosing routes must admit, too"`
+	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests for these paths must bring; those of tenant, host and enclosing routes must admit, too"`
+	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the host's" doc:"where requests for these paths go" example:"[http://10.4.1.30:8080]"`
 	ExchangeSpec
-	Later conf.Later `conf:"basic_auth,forward_auth,client_certs,rewrite,redirect,canary,mirror"`
+	Later conf.Later `conf:"forward_auth,client_certs,rewrite,redirect,canary,mirror"`
 }
 
 // SettingsSpec is what merges from defaults to group, tenant and host.
@@ -154,6 +157,7 @@ type ExpectSpec struct {
 	From    conf.At[string] `conf:"from,required" doc:"address of the client" example:"203.0.113.5"`
 	Is      conf.At[string] `conf:"is,required" doc:"forward, redirect, or refuse and the reason" example:"refuse ip_not_allowed"`
 	At      conf.At[string] `conf:"at" default:"no until has passed" doc:"when: a date, or a date and time with its zone" example:"2027-02-01T09:00 Europe/Riga"`
+	User    conf.At[string] `conf:"user" default:"nobody" doc:"who asks, with the right password, where there is basic_auth" example:"ops"`
 	Route   conf.At[string] `conf:"route" doc:"prefix of the route that must be chosen; / for a host's own backends" example:"/reports/"`
 	Backend conf.At[string] `conf:"backend" doc:"a backend that must be among those chosen" example:"http://10.4.1.30:8080"`
 }

@@ -37,6 +37,7 @@ const (
 	gateSuspended   = "suspended"
 	gateMaintenance = "maintenance"
 	gateLimits      = "limits"
+	gateAuth        = "auth"
 	gateRedirect    = "redirect"
 )
 

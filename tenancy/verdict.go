@@ -52,6 +52,7 @@ func (v Verdict) String() string {
 // The statuses that verdicts carry (RFC 9110 section 15).
 const (
 	statusBadRequest       = 400
+	statusUnauthorized     = 401
 	statusForbidden        = 403
 	statusNotFound         = 404
 	statusMethodNotAllowed = 405

@@ -45,7 +45,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // Explain asks the running table for its verdict.
 func (c *Client) Explain(ctx context.Context, q ExplainQuery) (Explanation, error) {
 	var explanation Explanation
-	values := url.Values{"url": {q.URL}, "from": {q.From}, "sni": {q.SNI}, "method": {q.Method}}
+	values := url.Values{"url": {q.URL}, "from": {q.From}, "sni": {q.SNI}, "method": {q.Method}, "user": {q.User}}
 	err := c.call(ctx, http.MethodGet, "/v1/explain", values, &explanation)
 	return explanation, err
 }

@@ -51,7 +51,7 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	explanation, err := s.house.Explain(ExplainQuery{
-		URL: q.Get("url"), From: q.Get("from"), SNI: q.Get("sni"), Method: q.Get("method"),
+		URL: q.Get("url"), From: q.Get("from"), SNI: q.Get("sni"), Method: q.Get("method"), User: q.Get("user"),
 	})
 	if err != nil {
 		answerProblem(w, http.StatusBadRequest, err)

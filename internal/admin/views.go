@@ -84,6 +84,7 @@ type ExplainQuery struct {
 	From   string // the client's address
 	SNI    string // empty: the URL's host
 	Method string // empty: GET
+	User   string // who asks, with the right password; empty: nobody
 }
 
 // Explanation is the verdict on an [ExplainQuery], gate by gate.

@@ -78,7 +78,7 @@ func questionOf(q admin.ExplainQuery) (question tenancy.Question, target string,
 	if err != nil || from.Zone() != "" {
 		return question, "", fmt.Errorf("%q is not an address; write it like %q", q.From, "203.0.113.5")
 	}
-	question.Method, question.From, question.SNI, question.At = q.Method, from.Unmap(), q.SNI, time.Now()
+	question.Method, question.From, question.SNI, question.User, question.At = q.Method, from.Unmap(), q.SNI, q.User, time.Now()
 	target = question.Path
 	if written, _, _ := strings.Cut(q.URL, "#"); strings.Contains(written, "?") {
 		_, query, _ := strings.Cut(written, "?")
