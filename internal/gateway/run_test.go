@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gatehouse/internal/admin"
+	"gatehouse/internal/store"
 )
 
 // freePort finds a port below those that the kernel hands out, so that no client
@@ -49,6 +50,7 @@ type running struct {
 	client *admin.Client
 	health string
 	admin  string
+	https  int
 	said   transcript
 	cancel context.CancelFunc
 	ended  chan error
@@ -57,8 +59,22 @@ type running struct {
 // start runs the tree in dir, whose main file it writes, until stop.
 func start(t *testing.T, dir, more string) *running {
 	t.Helper()
+	return startWith(t, setUp{dir: dir, more: more, ports: [2]int{freePort(t), freePort(t)}})
+}
+
+// setUp is what a gateway runs on.
+type setUp struct {
+	dir, more string // the main file is written into dir, with more at its end
+	ports     [2]int // http and https
+	below     func(store.Store) store.Store
+}
+
+// startWith runs a tree until stop.
+func startWith(t *testing.T, up setUp) *running {
+	t.Helper()
+	dir := up.dir
 	r := &running{
-		t: t, ended: make(chan error, 1),
+		t: t, ended: make(chan error, 1), https: up.ports[1],
 		health: fmt.Sprintf("127.0.0.1:%d", freePort(t)), admin: fmt.Sprintf("127.0.0.1:%d", freePort(t)),
 	}
 	put(t, dir, "gatehouse.yaml", fmt.Sprintf(`version: 1
@@ -70,7 +86,7 @@ listen:
 state: state
 log: {access: off}
 include: [tenants/*.yaml]
-%s`, freePort(t), freePort(t), r.health, r.admin, more))
+%s`, up.ports[0], up.ports[1], r.health, r.admin, up.more))
 	put(t, dir, "token", "a long random word\n")
 	config := filepath.Join(dir, "gatehouse.yaml")
 	socket, err := SocketPath(config)
@@ -82,7 +98,7 @@ include: [tenants/*.yaml]
 	go func() {
 		r.ended <- Run(ctx, Options{
 			Config: config, Version: "v-test", Log: slog.New(slog.NewTextHandler(&r.said, nil)), Stdout: io.Discard,
-			Ready: func([]byte) error { close(ready); return nil },
+			Ready: func([]byte) error { close(ready); return nil }, below: up.below,
 		})
 	}()
 	select {

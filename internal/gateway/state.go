@@ -31,6 +31,9 @@ func (g *gateway) openState(ctx context.Context, dir string, seal *sealPlaces) (
 		return nil, err // it names the folder
 	}
 	s := &state{files: files, disk: &watchedStore{Store: files, metrics: g.metrics}}
+	if g.options.below != nil {
+		s.disk.Store = g.options.below(files)
+	}
 	if s.keys, err = openKeychain(ctx, s.disk, files.Dir(), seal, g.log); err != nil {
 		return nil, errors.Join(fmt.Errorf("state %s: %w", files.Dir(), err), files.Close())
 	}
