@@ -94,6 +94,7 @@ func (b *builder) noteUnprovable(h *Host) {
 	in := b.w.in
 	switch {
 	case in.TLS.ACME == nil: // that is a fault already
+	case in.TLS.ACME.Allows(tlsconfig.DNSPersist01): // its owner can always set that record
 	case in.DNSProvider != nil && in.TLS.ACME.Allows(tlsconfig.DNS01) && in.DNSProvider(b.v.id, h.name):
 	case h.wildcard:
 		b.report.Note(h.pos, "name a provider for its zone below dns_providers, or a pair below tls",
@@ -107,7 +108,7 @@ func (b *builder) noteUnprovable(h *Host) {
 // checkChallenges refuses challenges that no listener can answer.
 func (w *world) checkChallenges(r *conf.Report) {
 	acme := w.in.TLS.ACME
-	if acme == nil || !acme.Challenges.Set() || acme.Allows(tlsconfig.DNS01) || acme.Allows(tlsconfig.TLSALPN01) {
+	if acme == nil || !acme.Challenges.Set() || acme.Allows(tlsconfig.DNS01) || acme.Allows(tlsconfig.DNSPersist01) || acme.Allows(tlsconfig.TLSALPN01) {
 		return
 	}
 	if !slices.ContainsFunc(w.in.Listeners, func(l *Listener) bool { return l.Plain }) {

@@ -35,7 +35,7 @@ type ACMESpec struct {
 	Pos   conf.Pos
 	Email conf.At[string] `conf:"email" doc:"address that the CA writes to about the account; needed in the main file" example:"ops@host.example"`
 	AuthoritySpec
-	Challenges conf.List[string]        `conf:"challenges" enum:"http-01|tls-alpn-01|dns-01" default:"what can work for the name" doc:"how control of a name is proved: http-01 with an http listener, tls-alpn-01 with an https listener, dns-01 where a provider covers the name; a wildcard always by dns-01" example:"[http-01, tls-alpn-01]"`
+	Challenges conf.List[string]        `conf:"challenges" enum:"http-01|tls-alpn-01|dns-01|dns-persist-01" default:"of the first three, what can work for the name" doc:"how control of a name is proved: http-01 with an http listener, tls-alpn-01 with an https listener, dns-01 where a provider writes its record, dns-persist-01 by a record that the owner sets once; a wildcard by the last two alone" example:"[http-01, tls-alpn-01]"`
 	MustStaple conf.At[bool]            `conf:"must_staple" default:"false" doc:"ask for certificates that are good with a stapled OCSP answer alone (RFC 7633); not with a CA that has no OCSP responder" example:"true"`
 	Fallback   conf.List[AuthoritySpec] `conf:"fallback" default:"[]" doc:"authorities that are tried in this order when the first fails" example:"[{ca: zerossl, eab: {key_id: k1, hmac_key: {file: secrets/zerossl}}}]"`
 	Resolvers  conf.List[string]        `conf:"resolvers" default:"the system's" doc:"DNS servers that are asked before an order is placed" example:"[\"9.9.9.9:53\"]"`
@@ -88,6 +88,10 @@ const (
 	HTTP01    = "http-01"     // RFC 8555 section 8.3
 	DNS01     = "dns-01"      // RFC 8555 section 8.4
 	TLSALPN01 = "tls-alpn-01" // RFC 8737
+
+	// DNSPersist01 is used only where it is written: its record is a grant that
+	// lasts, and not every authority offers it (draft-ietf-acme-dns-persist).
+	DNSPersist01 = "dns-persist-01"
 )
 
 // DefaultLostAfter is how many checks in a row a host may point elsewhere.
@@ -107,9 +111,12 @@ type Budget struct {
 func (s *AuthoritySpec) Name() string { return s.CA.Or(LetsEncrypt) }
 
 // Allows reports whether control of a name may be proved by that kind of
-// challenge. A nil ACMESpec forbids none.
+// challenge. Where none are written, all but dns-persist-01 are allowed.
 func (s *ACMESpec) Allows(challenge string) bool {
-	return s == nil || !s.Challenges.Set() || slices.Contains(s.Challenges.Values(), challenge)
+	if s == nil || !s.Challenges.Set() {
+		return challenge != DNSPersist01
+	}
+	return slices.Contains(s.Challenges.Values(), challenge)
 }
 
 // CompileBudget returns what is written, and Let's Encrypt's published limits for the

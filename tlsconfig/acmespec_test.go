@@ -23,6 +23,7 @@ func TestACMESpec(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{`{}`, ""},
 		{`{email: ops@host.example, ca: letsencrypt-staging, profile: shortlived, challenges: [dns-01, http-01]}`, ""},
+		{`{email: ops@host.example, challenges: [dns-persist-01, dns-01]}`, ""},
 		{`{ca: "https://ca.example:14000/dir", root: ca/pebble.pem, must_staple: true, resolvers: ["127.0.0.1:8053"]}`, ""},
 		{`{preflight: {enabled: false, addresses: [192.0.2.1, "2001:db8::1"], lost_after: 3}}`, ""},
 		{`{budget: {orders: 1000/m, domain: 50/168h, host: 5/7d, failures: 5/1h}}`, ""},

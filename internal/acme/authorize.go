@@ -9,6 +9,8 @@ import (
 
 	"github.com/mholt/acmez/v3"
 	acmeclient "github.com/mholt/acmez/v3/acme"
+
+	"gatehouse/tlsconfig"
 )
 
 // authorizationTimeMax bounds the wait for an authority to look at an answer:
@@ -44,6 +46,7 @@ func (o *ordering) prove(ctx context.Context, url string) error {
 	default:
 		return o.refused(ctx, z)
 	}
+	o.noteOffer(z)
 	solver, challenge, err := o.choose(ctx, z)
 	if err != nil {
 		return err
@@ -135,12 +138,12 @@ func (o *ordering) choose(ctx context.Context, z acmeclient.Authorization) (acme
 	for _, begun := range []bool{true, false} {
 		for _, kind := range kinds {
 			i := slices.IndexFunc(z.Challenges, func(c acmeclient.Challenge) bool {
-				return c.Type == kind && isToken(c.Token) && (c.Status == acmeclient.StatusProcessing) == begun
+				return c.Type == kind && (isToken(c.Token) || kind == tlsconfig.DNSPersist01) && (c.Status == acmeclient.StatusProcessing) == begun
 			})
 			if i < 0 {
 				continue
 			}
-			solver, err := o.solver(ctx, kind)
+			solver, err := o.solver(ctx, z.Challenges[i])
 			if err == nil {
 				return solver, z.Challenges[i], nil
 			}

@@ -66,6 +66,7 @@ type client struct {
 	acme      *acmeclient.Client
 	account   accountState
 	directory directoryState
+	without   atomic.Int64 // Unix time, s, of the last authorization without dns-persist-01; 0: it was offered, or never looked for
 }
 
 func newClient(a *authority, now func() time.Time) *client {

@@ -3,8 +3,11 @@ package acme
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"gatehouse/tlsconfig"
 )
 
 // fallbackTimeMax bounds the question who a fallback authority is, so that one
@@ -29,11 +32,19 @@ func (p *preflight) permission(ctx context.Context, h Host, ca *authority, s *Se
 	case len(records) == 0:
 		r.Steps = append(r.Steps, PreflightStep{Name: "caa", Fine: true, Text: "no CAA records; every authority may issue"})
 		r.kinds = kinds
+		if slices.Contains(kinds, tlsconfig.DNSPersist01) {
+			r.note(ca, verdict{kinds: kinds}) // another authority means another record
+		}
 		return
 	}
 	before := len(r.Steps)
 	q := caaQuestion{records: records, at: at, wildcard: isWildcard(h.Name), kinds: kinds}
 	for i, one := range s.after(ca) {
+		if i > 0 {
+			if q.kinds = p.elsewhere(ctx, h, one, s, kinds, r); len(q.kinds) == 0 {
+				continue
+			}
+		}
 		step, v, err := p.judge(ctx, one, q, i > 0)
 		r.Steps = append(r.Steps, step)
 		if err != nil && i == 0 {
@@ -97,6 +108,23 @@ func (p *preflight) judge(ctx context.Context, ca *authority, q caaQuestion, fal
 		step.Records = []string{judged.record}
 	}
 	return step, verdict{why: step.Text}, nil
+}
+
+// elsewhere returns the challenges that can prove control at a fallback: the
+// record of dns-persist-01 that stands is good for the first authority alone.
+func (p *preflight) elsewhere(ctx context.Context, h Host, ca *authority, s *Settings, kinds []string, r *PreflightReport) []string {
+	if !slices.Contains(kinds, tlsconfig.DNSPersist01) {
+		return kinds
+	}
+	ctx, cancel := context.WithTimeout(ctx, fallbackTimeMax)
+	defer cancel()
+	var aside PreflightReport // whether a fallback answers is its own affair
+	step, _ := p.standing(ctx, h, ca, s, &aside)
+	r.Steps = append(r.Steps, step)
+	if step.Fine {
+		return kinds
+	}
+	return slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return kind == tlsconfig.DNSPersist01 })
 }
 
 // note keeps what was found about an authority.

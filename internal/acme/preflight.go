@@ -9,6 +9,9 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
+
+	"gatehouse/tlsconfig"
 )
 
 // PreflightReport is what a look at a host finds that spends nothing: whether
@@ -47,8 +50,11 @@ func (r *PreflightReport) Fine() bool { return r.State == "" && !r.Unsure }
 type preflight struct {
 	describe func(context.Context, *authority) (*directory, error)
 	account  func(context.Context, *authority) (url string, err error) // empty: none yet
+	register func(context.Context, *authority) (url string, err error)
+	lacks    func(*authority) bool // it is known not to offer dns-persist-01
 	offer    func(host, token, answer string) (withdraw func())
 	machine  func() []netip.Addr
+	now      func() time.Time
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -64,8 +70,17 @@ func newPreflight(e *engine) *preflight {
 			}
 			return a.URL, nil
 		},
+		register: func(ctx context.Context, ca *authority) (string, error) {
+			a, err := e.register(ctx, e.client(ca))
+			if err != nil {
+				return "", err
+			}
+			return a.URL, nil
+		},
+		lacks:   func(ca *authority) bool { return e.client(ca).lacksPersist(e.now()) },
 		offer:   e.challenges.presentHTTP,
 		machine: machineAddresses,
+		now:     e.now,
 		dial:    new(net.Dialer).DialContext,
 	}
 }
@@ -109,11 +124,17 @@ func (p *preflight) inspect(ctx context.Context, h Host, ca *authority, s *Setti
 		r.doubt(r.Steps)
 		return r
 	default:
-		r.blame(StatePendingDNS, r.Steps)
+		state := StatePendingDNS
+		if slices.Equal(meant, []string{tlsconfig.DNSPersist01}) && p.lacks(ca) {
+			state = StateParked // it is not the owner who can do anything
+		}
+		r.blame(state, r.Steps)
 	}
 	p.permission(ctx, h, ca, s, meant, &r)
 	if r.silent != nil && r.Fine() {
-		r.kinds = meant
+		if r.kinds == nil {
+			r.kinds = meant
+		}
 		r.Unsure, r.Detail = true, clean(r.silent.Error())
 	}
 	if r.Fine() {
@@ -178,7 +199,8 @@ func offer(said *directory) string {
 }
 
 // Preflight looks at a host as before an order, and at the authority that comes
-// first. It spends nothing and changes nothing.
+// first. It spends nothing; an account is registered there where dns-persist-01
+// is written, whose record names it.
 func (m *Manager) Preflight(ctx context.Context, host string) (PreflightReport, error) {
 	m.mu.Lock()
 	e, err := m.wanted(host)

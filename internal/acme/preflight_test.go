@@ -31,6 +31,7 @@ type flight struct {
 	servers  map[string]http.HandlerFunc // by address
 	dialled  chan string
 	refuse   error // of the authority
+	without  bool  // it lacks dns-persist-01
 }
 
 func newFlight(t *testing.T) *flight {
@@ -45,12 +46,12 @@ func newFlight(t *testing.T) *flight {
 		describe: func(context.Context, *authority) (*directory, error) {
 			return &directory{CAA: []string{"letsencrypt.org"}, Profiles: map[string]string{"classic": "", "shortlived": ""}}, f.refuse
 		},
-		account: func(context.Context, *authority) (string, error) { return "https://ca.example/acct/7", nil },
-		offer:   f.pending.presentHTTP,
-		machine: func() []netip.Addr {
+		account:  func(context.Context, *authority) (string, error) { return "https://ca.example/acct/7", nil },
+		register: func(context.Context, *authority) (string, error) { return "https://ca.example/acct/7", f.refuse },
+		lacks:    func(*authority) bool { return f.without }, now: time.Now, offer: f.pending.presentHTTP,
+		dial: f.dial(t), machine: func() []netip.Addr {
 			return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 		},
-		dial: f.dial(t),
 	}
 	return f
 }

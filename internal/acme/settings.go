@@ -75,7 +75,7 @@ func (a *authority) profile(h Host) string {
 // tenant.
 func (s *Settings) kinds(h Host) (out []string) {
 	for _, kind := range s.challenges {
-		able := !isWildcard(h.Name)
+		able := !isWildcard(h.Name) || kind == acmeclient.ChallengeTypeDNSPersist01
 		if kind == acmeclient.ChallengeTypeDNS01 {
 			able = s.providers.Admits(h.Tenant)
 		}

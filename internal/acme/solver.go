@@ -13,17 +13,19 @@ import (
 	"gatehouse/internal/dns01"
 )
 
-// solver returns who answers challenges of a kind for the name.
-func (o *ordering) solver(ctx context.Context, kind string) (acmez.Solver, error) {
-	switch kind {
+// solver returns who answers a challenge for the name.
+func (o *ordering) solver(ctx context.Context, challenge acmeclient.Challenge) (acmez.Solver, error) {
+	switch challenge.Type {
 	case acmeclient.ChallengeTypeHTTP01:
 		return &listenerSolver{present: o.presentHTTP}, nil
 	case acmeclient.ChallengeTypeTLSALPN01:
 		return &listenerSolver{present: o.presentALPN}, nil
 	case acmeclient.ChallengeTypeDNS01:
 		return o.settings.dnsSolver(ctx, o.req.Host)
+	case acmeclient.ChallengeTypeDNSPersist01:
+		return standingSolver{}, o.stands(ctx, challenge.IssuerDomainNames)
 	}
-	return nil, fmt.Errorf("%q is not a challenge that is answered here", kind)
+	return nil, fmt.Errorf("%q is not a challenge that is answered here", challenge.Type)
 }
 
 // kinds are the challenges that the order may be proved by, in order of
@@ -47,19 +49,30 @@ func (o *ordering) able(ctx context.Context) error {
 		}
 		return &problem{Doing: "prove control", CA: o.req.CA.Name, Cause: causeHost, Detail: what}
 	}
-	if len(kinds) > 1 || kinds[0] != acmeclient.ChallengeTypeDNS01 {
+	if slices.ContainsFunc(kinds, byAddress) {
 		return nil
+	}
+	var why []string
+	for _, kind := range kinds {
+		err := o.unwritten(ctx, kind)
+		if err == nil {
+			return nil
+		}
+		why = append(why, clean(err.Error()))
+	}
+	return &problem{Doing: "find the record that proves control", CA: o.req.CA.Name, Cause: causeHost, Detail: strings.Join(why, "; ")}
+}
+
+// unwritten says why a record that proves control cannot be had.
+func (o *ordering) unwritten(ctx context.Context, kind string) error {
+	if kind == acmeclient.ChallengeTypeDNSPersist01 {
+		return o.unset(ctx)
 	}
 	_, err := o.settings.dnsSolver(ctx, o.req.Host)
-	if err == nil {
-		return nil
+	if nowhere, ok := errors.AsType[*dns01.NotCovered](err); ok && nowhere.Record != "" {
+		return fmt.Errorf("%w; its owner can set %s", err, nowhere.Record)
 	}
-	p := &problem{Doing: "find out where the record for dns-01 is written", CA: o.req.CA.Name, Cause: causeHost, Detail: clean(err.Error()), err: err}
-	var nowhere *dns01.NotCovered
-	if errors.As(err, &nowhere) && nowhere.Record != "" {
-		p.Detail += "; its owner can set " + clean(nowhere.Record)
-	}
-	return p
+	return err
 }
 
 // listenerSolver lets our own listeners answer.

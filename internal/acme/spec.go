@@ -66,10 +66,13 @@ func CompileSettings(spec *tlsconfig.ACMESpec, in Surroundings, r *conf.Report) 
 // permitted are the kinds of challenge that are written, or all, as far as
 // anybody here can answer them.
 func permitted(spec *tlsconfig.ACMESpec, in Surroundings) (out []string) {
-	able := map[string]bool{"http-01": in.HTTP, "tls-alpn-01": in.HTTPS, "dns-01": len(in.Providers.List()) > 0}
+	able := map[string]bool{
+		tlsconfig.HTTP01: in.HTTP, tlsconfig.TLSALPN01: in.HTTPS,
+		tlsconfig.DNS01: len(in.Providers.List()) > 0, tlsconfig.DNSPersist01: true,
+	}
 	kinds := spec.Challenges.Values()
 	if len(kinds) == 0 {
-		kinds = []string{"http-01", "tls-alpn-01", "dns-01"}
+		kinds = []string{tlsconfig.HTTP01, tlsconfig.TLSALPN01, tlsconfig.DNS01}
 	}
 	for _, kind := range kinds {
 		if able[kind] {

@@ -32,12 +32,17 @@ func (p *preflight) ways(ctx context.Context, h Host, ca *authority, s *Settings
 		}
 		fine.written, unsure = step.Fine, unsure || doubt
 	}
-	for _, kind := range meant {
-		if kind == tlsconfig.DNS01 && fine.written || byAddress(kind) && fine.address {
-			can = append(can, kind)
-		}
+	if slices.Contains(meant, tlsconfig.DNSPersist01) {
+		step, doubt := p.standing(ctx, h, ca, s, r)
+		r.Steps = append(r.Steps, step)
+		// An authority that does not answer tells whoever places an order.
+		fine.standing, unsure = step.Fine || r.silent != nil, unsure || doubt
 	}
-	return can, unsure
+	able := map[string]bool{
+		tlsconfig.HTTP01: fine.address, tlsconfig.TLSALPN01: fine.address,
+		tlsconfig.DNS01: fine.written, tlsconfig.DNSPersist01: fine.standing,
+	}
+	return slices.DeleteFunc(meant, func(kind string) bool { return !able[kind] }), unsure
 }
 
 // byAddress reports whether a challenge is answered at the host's addresses.
