@@ -58,7 +58,6 @@ type gateway struct {
 	acme      *acme.Manager
 	issued    [sha256.Size]byte // digest of the issuance in use; the reload loop's own
 	copies    *copies
-	levers    *leverBook
 	watcher   *watcher
 
 	requests  chan request
@@ -68,7 +67,6 @@ type gateway struct {
 	leaving   chan struct{} // closed once nothing is reloaded any more
 	said      said          // the reload loop's own
 
-	changing   sync.Mutex // held while another table is put into use
 	current    atomic.Pointer[loaded]
 	sealedWith atomic.Pointer[string] // where the keys in use are named, as sealed describes it
 	lastReload atomic.Pointer[admin.ReloadResult]
@@ -174,10 +172,6 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	defer stop()
 
 	g.furnish(&parts)
-	g.levers = newLeverBook(g.state.blobs, g.log)
-	if err := g.levers.load(background); err != nil {
-		return err
-	}
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
 		return err
 	}
@@ -190,7 +184,6 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	g.apply(background, first)
 	g.copies.keepOnly(background, first.files)
 	parts.Go(func() { g.copies.run(background) })
-	parts.Go(func() { g.levers.run(background) })
 	parts.Go(func() { _ = g.acme.Run(background) }) // ends with its context alone
 
 	failed := make(chan error, len(d.admin))
