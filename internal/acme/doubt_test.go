@@ -198,3 +198,22 @@ func TestForbiddenNextAuthority(t *testing.T) {
 		k.end()
 	})
 }
+
+// Whoever names other resolvers does not wait for the next look.
+func TestOtherResolvers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, o := looking(t)
+		o.say("pa.acme.example", unknown())
+		k.m.SetHosts(one("pa.acme.example"))
+		k.run()
+		settle(24 * time.Hour)
+		k.want("pa.acme.example", StateQueued)
+		o.say("pa.acme.example", finding{})
+		s := testSettings()
+		s.preflight.enabled, s.resolvers = true, []string{"9.9.9.9:53"}
+		k.m.Configure(s)
+		settle(time.Minute)
+		k.want("pa.acme.example", StateValid)
+		k.end()
+	})
+}

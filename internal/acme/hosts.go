@@ -144,6 +144,6 @@ func sameSettings(a, b *Settings) bool {
 	}
 	return a.mustStaple == b.mustStaple && a.budget == b.budget && a.preflight.enabled == b.preflight.enabled &&
 		a.preflight.lostAfter == b.preflight.lostAfter && slices.Equal(a.preflight.addresses, b.preflight.addresses) &&
-		slices.Equal(a.challenges, b.challenges) &&
+		slices.Equal(a.challenges, b.challenges) && slices.Equal(a.resolvers, b.resolvers) &&
 		slices.EqualFunc(a.authorities, b.authorities, func(x, y *authority) bool { return x.same(y) && x.Profile == y.Profile })
 }

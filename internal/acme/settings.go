@@ -19,6 +19,7 @@ type Settings struct {
 	challenges  []string     // kinds that may be used, in order of preference
 	mustStaple  bool
 	dns         *dnsquery.Resolver
+	resolvers   []string         // that dns asks, as written; none: the system's
 	providers   *dns01.Providers // may be nil: none
 	preflight   preflightSettings
 	budget      tlsconfig.Budget

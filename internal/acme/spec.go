@@ -46,7 +46,7 @@ func CompileSettings(spec *tlsconfig.ACMESpec, in Surroundings, r *conf.Report) 
 	faults := r.Faults()
 	s := &Settings{
 		email: spec.Email.V, mustStaple: spec.MustStaple.V,
-		dns: dnsquery.New(spec.Resolvers.Values(), dnsquery.Options{}), providers: in.Providers,
+		dns: dnsquery.New(spec.Resolvers.Values(), dnsquery.Options{}), resolvers: spec.Resolvers.Values(), providers: in.Providers,
 		budget: spec.CompileBudget(), preflight: compilePreflight(spec.Preflight),
 		challenges: permitted(spec, in),
 	}
