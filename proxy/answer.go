@@ -205,15 +205,19 @@ func (t *trip) complete() {
 	if t.trailersPass {
 		trailers = ex.answerTrailers(w.chunks.Trailers)
 	}
-	if t.buffered {
-		t.release(keep)
+	if t.buffered && !keep {
+		t.stopUpload() // a backend that ends the connection wants no more of it
+	}
+	sends := t.sends()
+	if !sends {
+		t.release(keep && (t.up == nil || t.finishUpload()))
 		t.round.Release()
 	}
 	if err := ex.down.end(trailers); err != nil {
 		t.clientLeft()
 		return
 	}
-	if !t.buffered {
+	if sends {
 		t.release(t.finishUpload() && keep)
 	}
 }

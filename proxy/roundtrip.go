@@ -172,7 +172,7 @@ func (t *trip) dial(m *pool.Member) *pool.Conn {
 
 // ask sends the request on c and waits for the final head of the answer.
 func (t *trip) ask(c *pool.Conn) outcome {
-	t.conn, t.r, t.w, t.spoke, t.sendErr = c, 0, 0, false, nil
+	t.conn, t.r, t.w, t.spoke, t.sendErr, t.up = c, 0, 0, false, nil, nil
 	w := t.ex.watch
 	w.attach(c, t.times.FirstByte)
 	w.waiting(true)
@@ -190,14 +190,21 @@ func (t *trip) ask(c *pool.Conn) outcome {
 	return t.lost(err)
 }
 
-// send writes head and held body, in one piece when they fit.
+// send writes head and held body, in one piece when they fit. A body that the
+// kernel may not take at once is left to an upload: a backend that refuses it
+// and stops reading is heard.
 func (t *trip) send() {
 	head := t.ex.appendRequest(t.ex.work.out[:0], t.conn.Backend())
 	rest := t.held
 	if len(head)+len(rest) <= cap(head) {
 		head, rest = append(head, rest...), nil
 	}
-	if _, t.sendErr = t.conn.Write(head); t.sendErr == nil && len(rest) > 0 {
+	_, t.sendErr = t.conn.Write(head)
+	switch {
+	case t.sendErr != nil:
+	case len(rest) > atOnceRoom:
+		t.startHeldUpload(rest)
+	case len(rest) > 0:
 		_, t.sendErr = t.conn.Write(rest)
 	}
 }

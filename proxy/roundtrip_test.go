@@ -345,7 +345,7 @@ func TestHTTPSBackends(t *testing.T) {
 	} {
 		tenant := fmt.Sprintf("hosts: [a.example]\naccess: {public: test}\nbackends: [{url: %q, %s}]\n", backend.URL, c.keys)
 		g := startGateway(t, tenant, setup{files: fstest.MapFS{"ca.pem": {Data: ca}}})
-		for _, length := range []int{0, 10, 200_000, 10} {
+		for _, length := range []int{0, 10, 40_000, 200_000, 10} {
 			request := fmt.Sprintf("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n%s", length, strings.Repeat("x", length))
 			status, body, err := roundTrip(t, g, request)
 			if status != c.status || c.status == 200 && (err != nil || body != fmt.Sprintf(c.body, length)) {

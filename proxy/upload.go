@@ -16,6 +16,12 @@ import (
 // that is waited for and timed.
 const unbounded = 365 * 24 * time.Hour
 
+// atOnceRoom is how much of a held body is written without an upload: Linux
+// gives each socket that much to send (tcp_wmem), so that the write does not
+// wait for the backend to read. A larger body never lies in the room for the
+// answer, which may come meanwhile.
+const atOnceRoom = headRoom
+
 // upload passes a body on to the backend while the answer may already come
 // back: full duplex takes a second goroutine. It ends with the body, with an
 // error of either side, or when it is stopped.
@@ -23,6 +29,7 @@ type upload struct {
 	ex    *exchange
 	conn  *pool.Conn
 	times tenancy.Timeouts
+	held  []byte        // the body, where it was read before; nil: it comes from the client
 	done  chan struct{} // closed when it has ended; the errors are read after that
 	// stopped says that whatever goes wrong from now on is our doing.
 	stopped atomic.Bool
@@ -40,13 +47,20 @@ func (t *trip) startUpload() {
 	go t.up.run()
 }
 
+// startHeldUpload passes on a body that is held. The time until the answer goes
+// on meanwhile: it is the backend alone that is waited for.
+func (t *trip) startHeldUpload(body []byte) {
+	t.up = &upload{ex: t.ex, conn: t.conn, held: body, done: make(chan struct{})}
+	go t.up.run()
+}
+
 // stopUpload ends the upload, whatever it waits for.
 func (t *trip) stopUpload() {
 	if t.up == nil || t.up.over() {
 		return
 	}
 	t.up.stopped.Store(true)
-	if !t.ex.body.ended() {
+	if t.up.held == nil && !t.ex.body.ended() {
 		t.ex.body.stop()
 	}
 	_ = t.up.conn.SetDeadline(past)
@@ -63,7 +77,7 @@ func (t *trip) finishUpload() bool {
 	if t.up == nil {
 		return false
 	}
-	if t.ex.body.ended() {
+	if t.up.held != nil || t.ex.body.ended() {
 		_ = t.up.conn.SetWriteDeadline(time.Now().Add(lastPieceTime))
 		<-t.up.done
 		_ = t.up.conn.SetWriteDeadline(time.Time{})
@@ -74,6 +88,9 @@ func (t *trip) finishUpload() bool {
 	// connection has a deadline in the past.
 	return t.up.finished && !t.up.stopped.Load()
 }
+
+// sends reports whether more of the request may be on its way to the backend.
+func (t *trip) sends() bool { return !t.buffered || t.up != nil && !t.up.over() }
 
 // over reports whether the upload has ended, well or not.
 func (u *upload) over() bool {
@@ -89,6 +106,16 @@ func (u *upload) over() bool {
 func (u *upload) run() {
 	defer close(u.done)
 	defer u.contain()
+	if u.held == nil {
+		u.stream()
+		return
+	}
+	_, u.backendErr = u.conn.Write(u.held)
+	u.finished = u.backendErr == nil
+}
+
+// stream passes on what comes from the client.
+func (u *upload) stream() {
 	buffer := u.ex.s.buffers.takeCopy()
 	defer u.ex.s.buffers.giveCopy(buffer)
 	chunked := u.ex.framing == http1.Chunked
