@@ -87,6 +87,9 @@ func (b *builder) compilePlan(d *routeDraft) *pool.Plan {
 		Ejection: d.exchange.Ejection.Compile(),
 		Health:   d.exchange.Health.Compile(),
 	}}
+	if at := d.exchange.SlowStart; !at.V.Off {
+		key.rules.SlowStart = at.V.V
+	}
 	plan := b.plans[key]
 	if plan == nil {
 		plan = pool.NewPlan(b.compileBackends(d.backends), key.rules)

@@ -157,6 +157,9 @@ func (r *Route) backendNames() string {
 	if balance := r.plan.Rules.Balance; len(names) > 1 && balance != (pool.Balance{}) {
 		text += ", " + balance.String()
 	}
+	if slow := r.plan.Rules.SlowStart; len(names) > 1 && slow != 0 {
+		text += ", slow start " + slow.String()
+	}
 	if health := r.plan.Rules.Health; health.Path != "" {
 		text += ", " + health.String()
 	}

@@ -75,15 +75,16 @@ type SettingsSpec struct {
 
 // ExchangeSpec is the settings that a route may have as well.
 type ExchangeSpec struct {
-	Timeouts      *TimeoutsSpec      `conf:"timeouts" doc:"how long things may take"`
-	Headers       *HeadersSpec       `conf:"headers" doc:"fields to set and to remove"`
-	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
-	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
-	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
-	Balance       *pool.BalanceSpec  `conf:"balance" default:"round_robin" doc:"how requests are shared out among backends: round_robin, least_requests, or a hash of what they carry" example:"least_requests"`
-	Ejection      *pool.EjectionSpec `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
-	Health        *pool.HealthSpec   `conf:"health" default:"off" doc:"looking at backends without waiting for a client's request" example:"/healthz"`
-	Later         conf.Later         `conf:"compression,retries"`
+	Timeouts      *TimeoutsSpec                       `conf:"timeouts" doc:"how long things may take"`
+	Headers       *HeadersSpec                        `conf:"headers" doc:"fields to set and to remove"`
+	PassHeaders   conf.List[string]                   `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
+	Limits        *LimitsSpec                         `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
+	RequestBuffer conf.At[conf.Size]                  `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
+	Balance       *pool.BalanceSpec                   `conf:"balance" default:"round_robin" doc:"how requests are shared out among backends: round_robin, least_requests, or a hash of what they carry" example:"least_requests"`
+	Ejection      *pool.EjectionSpec                  `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
+	Health        *pool.HealthSpec                    `conf:"health" default:"off" doc:"looking at backends without waiting for a client's request" example:"/healthz"`
+	SlowStart     conf.At[conf.OrOff[pool.SlowStart]] `conf:"slow_start" default:"off" doc:"for how long a backend that has come up gets less than its weight says, 1s to 1h: a tenth at first; not where requests are placed by hash" example:"30s"`
+	Later         conf.Later                          `conf:"compression,retries"`
 
 	Maintenance conf.OneOrMany[MaintenanceSpec] `conf:"maintenance" default:"[]" doc:"when it is closed: requests that access admits are answered with 503 and a page. A narrower level's windows replace those of wider ones; [] is never"`
 }

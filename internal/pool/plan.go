@@ -11,6 +11,8 @@ type Rules struct {
 	Balance  Balance
 	Ejection Ejection
 	Health   Health
+	// SlowStart has no effect where requests are placed by hash.
+	SlowStart SlowStart
 }
 
 // Plan is the declared half of a pool: its backends and how they are used. It is
@@ -46,7 +48,7 @@ func (b *Backend) role() string {
 }
 
 func (r Rules) key() string {
-	return fmt.Sprintf("%s; %s; %v", r.Balance, r.Ejection, healthKey(r.Health))
+	return fmt.Sprintf("%s; %s; %v; %s", r.Balance, r.Ejection, healthKey(r.Health), r.SlowStart)
 }
 
 // healthKey has what String leaves out.

@@ -63,18 +63,21 @@ func (p *Pool) current(now time.Time) *view {
 func (p *Pool) changed(now time.Time) {
 	p.making.Lock()
 	defer p.making.Unlock()
-	p.view.Store(newView(p.seats, now))
+	p.view.Store(newView(p, now))
 }
 
-func newView(seats []seat, now time.Time) *view {
+func newView(p *Pool, now time.Time) *view {
 	v := new(view)
-	for i, s := range seats {
+	for i, s := range p.seats {
 		st, again := s.standing(now)
 		switch st {
 		case Up:
-			v.add(primary+s.tier(), uint8(i), s.declared)
+			since, _ := s.condition.story(Up)
+			share, more := p.plan.Rules.SlowStart.ramp(since, now)
+			v.add(primary+s.tier(), uint8(i), share*uint64(s.declared.weight))
+			v.dueAt(more)
 		case Ejected:
-			v.add(ejectedPrimary+s.tier(), uint8(i), s.declared)
+			v.add(ejectedPrimary+s.tier(), uint8(i), uint64(s.declared.weight))
 			v.probe(uint8(i), again, now)
 			continue
 		}
@@ -88,11 +91,11 @@ func newView(seats []seat, now time.Time) *view {
 	return v
 }
 
-func (v *view) add(at int, seat uint8, b *Backend) {
+func (v *view) add(at int, seat uint8, weight uint64) {
 	if v.tiers[at] == nil {
 		v.tiers[at] = new(tier)
 	}
-	v.tiers[at].add(seat, b)
+	v.tiers[at].add(seat, weight)
 }
 
 // tier returns 1 for a backup, otherwise 0.
@@ -124,9 +127,9 @@ func (v *view) probe(seat uint8, until, now time.Time) {
 	}
 }
 
-func (t *tier) add(seat uint8, b *Backend) {
+func (t *tier) add(seat uint8, weight uint64) {
 	t.seats = append(t.seats, seat)
-	t.total += uint64(b.weight)
+	t.total += weight
 	t.ends = append(t.ends, t.total)
 	t.members.add(seat)
 }
