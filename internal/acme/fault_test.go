@@ -185,6 +185,16 @@ func TestFullDisk(t *testing.T) {
 		if got := strings.Count(k.serves("acme"), "acme.example"); got != 5 {
 			t.Errorf("%d certificates are served, want 5", got)
 		}
+		// What an owner must do is said all the same.
+		k.m.mu.Lock()
+		k.m.hosts["h00003-acme.example"].check = &check{finding: finding{state: StatePendingDNS, detail: "no such name"}}
+		k.m.mu.Unlock()
+		if s := k.want("h00003-acme.example", StatePendingDNS); s.Detail != "no such name" {
+			t.Errorf("detail %q", s.Detail)
+		}
+		k.m.mu.Lock()
+		k.m.hosts["h00003-acme.example"].check = nil
+		k.m.mu.Unlock()
 		k.blobs.Fail(nil)
 		settle(5 * time.Minute)
 		k.want("h00002-acme.example", StateValid)

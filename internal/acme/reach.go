@@ -173,6 +173,7 @@ func special(a netip.Addr) string {
 		{"192.0.0.0/24", "a reserved address"},
 		{"100.64.0.0/10", "an address inside a provider's network"},
 		{"198.18.0.0/15", "an address for measurements"},
+		{"168.63.129.16/32", "an address of the cloud's own services"}, // Azure; it looks public
 		// Behind these lie IPv4 addresses of any kind.
 		{"64:ff9b::/96", "a translated address"},
 		{"64:ff9b:1::/48", "a translated address"},

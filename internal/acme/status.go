@@ -112,10 +112,10 @@ func (m *Manager) detail(e *entry, s HostStatus, now time.Time) string {
 		return "the certificate is not good yet by the clock of this machine; is it right?"
 	case m.settings == nil:
 		return "nothing is ordered: the main file says nothing of acme"
-	case needs && m.work.disk.full():
-		return "the state cannot be written, nothing is ordered until it can: " + m.work.disk.words
 	case needs && e.check.parked() != "":
 		return e.check.detail + m.lostWords(e)
+	case needs && m.work.disk.full():
+		return "the state cannot be written, nothing is ordered until it can: " + m.work.disk.words
 	case !needs || s.State == StateIssuing:
 		return ""
 	case e.revoked:
