@@ -71,6 +71,9 @@ func printStatus(w io.Writer, s admin.Status) error {
 	}
 	printLimits(w, s.Tenants)
 	fmt.Fprintln(w)
+	if err := printLevers(w, s.Levers); err != nil {
+		return err
+	}
 	printSummary(w, s.Certificates)
 	printQuarantine(w, s.Quarantined)
 	for _, note := range s.Notes {

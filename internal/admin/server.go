@@ -46,6 +46,8 @@ type House struct {
 	RootPEM func() []byte
 	// Certificates are those that clients are shown.
 	Certificates Certificates
+	// Levers are what operators can order at once.
+	Levers Levers
 	// Keys are those that seal the state.
 	Keys KeyRing
 	// Metrics answers a scrape.

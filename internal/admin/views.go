@@ -15,6 +15,7 @@ type Status struct {
 	Tenants      []TenantStatus     `json:"tenants"`
 	Certificates CertificateSummary `json:"certificates"`
 	Quarantined  []Quarantine       `json:"quarantined"`
+	Levers       []LeverStatus      `json:"levers"` // what operators have ordered
 	LastReload   *ReloadResult      `json:"last_reload,omitempty"`
 	Notes        []string           `json:"notes"` // what waits for a restart, and the like
 }

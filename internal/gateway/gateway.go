@@ -58,6 +58,7 @@ type gateway struct {
 	acme      *acme.Manager
 	issued    [sha256.Size]byte // digest of the issuance in use; the reload loop's own
 	copies    *copies
+	levers    *leverBook
 	watcher   *watcher
 
 	requests  chan request
@@ -67,27 +68,12 @@ type gateway struct {
 	leaving   chan struct{} // closed once nothing is reloaded any more
 	said      said          // the reload loop's own
 
+	changing   sync.Mutex // held while another table is put into use
 	current    atomic.Pointer[loaded]
 	sealedWith atomic.Pointer[string] // where the keys in use are named, as sealed describes it
 	lastReload atomic.Pointer[admin.ReloadResult]
 	serving    atomic.Bool
 	announced  atomic.Bool
-}
-
-// SocketPath returns the command socket of the gateway that runs on a main
-// file.
-func SocketPath(config string) (string, error) {
-	report := new(conf.Report)
-	l := newLoader(config, toExplain)
-	c, _, err := l.main(report)
-	if err != nil {
-		return "", err
-	}
-	if report.Faults() > 0 && !c.State.Set() {
-		// Whatever is wrong may have hidden the key.
-		return "", fmt.Errorf("which process runs on it cannot be told: %w", faultsError(report.Findings()))
-	}
-	return socketPath(c.state(l.base())), nil
 }
 
 // Run serves the routing table until ctx ends, then drains. Its error says why
@@ -172,6 +158,9 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	defer stop()
 
 	g.furnish(&parts)
+	if err := g.levers.load(background); err != nil {
+		return err
+	}
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
 		return err
 	}
@@ -184,6 +173,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	g.apply(background, first)
 	g.copies.keepOnly(background, first.files)
 	parts.Go(func() { g.copies.run(background) })
+	parts.Go(func() { g.levers.run(background) })
 	parts.Go(func() { _ = g.acme.Run(background) }) // ends with its context alone
 
 	failed := make(chan error, len(d.admin))
@@ -218,6 +208,7 @@ func (g *gateway) furnish(parts *sync.WaitGroup) {
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
 		DataPlane: g.started.plane(), Challenges: g.acme,
 	})
+	g.levers = newLeverBook(g.state.blobs, g.log)
 	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: parts}
 }
 

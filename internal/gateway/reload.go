@@ -53,7 +53,8 @@ func (g *gateway) tick() {
 	}
 }
 
-// reloadLoop is the only goroutine that changes the world. It ends with ctx.
+// reloadLoop is the only goroutine that puts other files into use; orders of
+// operators are laid over them (see enforce). It ends with ctx.
 func (g *gateway) reloadLoop(ctx context.Context) {
 	defer close(g.leaving)
 	for {
@@ -98,13 +99,14 @@ func (g *gateway) reloadOnce(ctx context.Context, r request) admin.ReloadResult 
 		g.describe(&result, next)
 		if result.Unchanged = !differs(former, next); result.Unchanged {
 			outcome = metrics.ReloadUnchanged
-			result.Generation = former.table.Generation()
+			result.Generation = g.current.Load().table.Generation()
 			g.issue(ctx, former)
 			g.configureACME(next)
 			break
 		}
 		outcome = metrics.ReloadApplied
 		g.apply(ctx, next)
+		result.Generation = g.current.Load().table.Generation()
 	}
 	g.metrics.Reloaded(outcome)
 	g.watch(former, next, result.Applied)
@@ -163,8 +165,7 @@ func differs(former, next *loaded) bool {
 func (g *gateway) apply(ctx context.Context, next *loaded) {
 	g.presenter.prepare(next)
 	g.issue(ctx, next)
-	g.current.Store(next)
-	g.server.Apply(next.table)
+	next = g.use(next)
 	g.presenter.setFiles(next)
 	g.configureACME(next)
 	g.acme.SetHosts(acmeHosts(next.table))

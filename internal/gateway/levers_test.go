@@ -1,0 +1,176 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"gatehouse/internal/admin"
+	"gatehouse/internal/store"
+	"gatehouse/internal/store/storetest"
+	"gatehouse/tenancy"
+)
+
+func suspendAcme(l *tenancy.Levers) error {
+	l.Suspended = map[string]tenancy.Order{"acme": {By: "uid 0", At: time.Unix(1, 0).UTC(), Why: "a test"}}
+	l.Blocks = append(l.Blocks, tenancy.BlockOrder{Prefix: netip.MustParsePrefix("203.0.113.0/28"), Order: tenancy.Order{Until: time.Now().Add(time.Hour).UTC()}})
+	return nil
+}
+
+// TestLeverBookKeeps: what is ordered while the state folder takes nothing is
+// held, said not to be kept, and kept once the folder takes it.
+func TestLeverBookKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blobs := &storetest.Failing{Store: store.NewMem()}
+		var log transcript
+		b := newLeverBook(blobs, log.logger())
+		ctx, end := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); b.run(ctx) }()
+		blobs.Fail(errors.New("no space left on device"))
+		n, err := b.change(time.Now(), suspendAcme)
+		must(t, err)
+		if err := b.wait(ctx, n); err == nil {
+			t.Error("an order counts as kept that no store has")
+		}
+		if _, ok := b.orders().Suspended["acme"]; !ok {
+			t.Error("the order is not in force")
+		}
+		blobs.Fail(nil)
+		time.Sleep(leversRetryTime + time.Second)
+		must(t, b.wait(ctx, n))
+		wantContains(t, log.String(), "is in force and not kept", "is kept again")
+		end()
+		<-ended
+		next := newLeverBook(blobs, quiet())
+		must(t, next.load(t.Context()))
+		if diff := cmp.Diff(b.orders(), next.orders(), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
+			t.Errorf("the next process reads something else: %s", diff)
+		}
+		// What has ended goes with the next change.
+		time.Sleep(2 * time.Hour)
+		_, err = next.change(time.Now(), func(*tenancy.Levers) error { return nil })
+		must(t, err)
+		if held := next.orders(); len(held.Blocks) != 0 || len(held.Suspended) != 1 {
+			t.Errorf("%+v is held", held)
+		}
+	})
+}
+
+// TestLeverBookReads: damage is set aside; what cannot be read otherwise keeps
+// the gateway from starting.
+func TestLeverBookReads(t *testing.T) {
+	t.Parallel()
+	blobs := store.NewMem()
+	must(t, blobs.Put(t.Context(), leversKey, []byte("{")))
+	var log transcript
+	must(t, newLeverBook(blobs, log.logger()).load(t.Context()))
+	wantContains(t, log.String(), "damaged state set aside")
+	if _, err := blobs.Get(t.Context(), leversKey); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the damaged blob is there: %v", err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := newLeverBook(blobs, quiet()).load(ended); err == nil {
+		t.Error("what cannot be read counts as nothing")
+	}
+}
+
+// TestReadOrder is about what is refused whatever is served.
+func TestReadOrder(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		order admin.LeverOrder
+		want  string // "" for fine
+	}{
+		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "24h", Why: "x"}, ""},
+		{admin.LeverOrder{Lever: admin.Block, Of: "::ffff:203.0.113.7", For: "366d", Why: "x"}, ""},
+		{admin.LeverOrder{Lever: admin.Block, Of: "2001::/19", For: "1h", Why: "x"}, "wider than a /20"},
+		{admin.LeverOrder{Lever: admin.Block, Of: "acme", For: "1h", Why: "x"}, "acme"},
+		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "1h", Why: " "}, "needs a reason"},
+		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "1h", Why: "x\n\x1b[2J"}, "one line"},
+		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "1", Why: "x"}, "has no unit"},
+		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "367d", Why: "x"}, "no time for an order"},
+		{admin.LeverOrder{Lever: admin.Suspend, Of: "acme"}, "needs a reason"},
+		{admin.LeverOrder{Lever: admin.Suspend, Of: "acme", Why: "x"}, ""},
+		{admin.LeverOrder{Lever: admin.MaintenanceOn, Of: "acme"}, ""},
+		{admin.LeverOrder{Lever: "drop", Of: "acme"}, "no lever"},
+	} {
+		got := ""
+		if err := CheckOrder(c.order); err != nil {
+			got = err.Error()
+		}
+		if (got == "") != (c.want == "") {
+			t.Errorf("%+v: %q, want %q", c.order, got, c.want)
+		}
+		wantContains(t, got, c.want)
+	}
+}
+
+func TestWrittenState(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"listen: [\nstate: /var/lib/gatehouse # sealed\n": "/var/lib/gatehouse",
+		"state: \"a b\"\r\n{":                             "a b",
+		"  state: x\n":                                    "",
+		"state: x\nstate: y\n":                            "",
+		"state: {x\n":                                     "",
+		"state:\n":                                        "",
+	} {
+		if got := writtenState([]byte(text)); got != want {
+			t.Errorf("of %q the state is %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestLeversBesideFiles: an order makes another generation of what is in use,
+// leaves tenants as they are, and holds over every reload and without one.
+func TestLeversBesideFiles(t *testing.T) {
+	h := build(t, tree(t, "gatehouse.yaml", mainText, "tenants/acme.yaml", acmeText))
+	enforce := func(o admin.LeverOrder) admin.LeverDone {
+		t.Helper()
+		p, err := readOrder(o)
+		must(t, err)
+		done, _, err := h.enforce(&p, "uid 0")
+		must(t, err)
+		return done
+	}
+	verdict := func() string {
+		t.Helper()
+		e, err := explain(h.current.Load().table, admin.ExplainQuery{URL: "https://acme.example/", From: "203.0.113.5"})
+		must(t, err)
+		return e.Verdict
+	}
+	before := h.current.Load().table.Tenant("acme")
+	suspend := admin.LeverOrder{Lever: admin.Suspend, Of: "acme", Why: "a test"}
+	if done := enforce(suspend); done.Generation != 2 || verdict() != "refuse suspended" {
+		t.Errorf("the order is %+v, the verdict %s", done, verdict())
+	}
+	if h.current.Load().table.Tenant("acme") != before {
+		t.Error("the order makes another tenant")
+	}
+	if got := h.reload("uid 0"); !got.Unchanged || got.Generation != 2 {
+		t.Errorf("a reload of the same files = %+v", got)
+	}
+	h.put("tenants/acme.yaml", strings.Replace(acmeText, "203.0.113.0/28", "203.0.113.0/29", 1)+"expect:\n  - {get: \"https://acme.example/\", from: 203.0.113.5, is: forward}\n")
+	if got := h.reload("uid 0"); !got.Fine() || got.Generation != 3 || verdict() != "refuse suspended" {
+		t.Errorf("a reload = %+v, the verdict %s", got, verdict())
+	}
+	h.put("gatehouse.yaml", "verson: 1\n")
+	h.reload("uid 0")
+	enforce(admin.LeverOrder{Lever: admin.Resume, Of: "acme"})
+	enforce(admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.0/24", For: "1h", Why: "a test"})
+	if got := verdict(); got != "refuse blocked" {
+		t.Errorf("beside a broken main file the verdict is %s", got)
+	}
+	if list := h.leverStatus(); len(list) != 1 || list[0].Of != "203.0.113.0/24" || list[0].By != "uid 0" || list[0].Until.IsZero() {
+		t.Errorf("in force are %+v", list)
+	}
+}
