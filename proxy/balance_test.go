@@ -207,7 +207,7 @@ func TestWhatEjects(t *testing.T) {
 func TestSilentBackendIsEjected(t *testing.T) {
 	t.Parallel()
 	silent := serveConns(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	g := startGateway(t, tenantWith("ejection: 2\ntimeouts: {first_byte: 100ms}\n", silent, namedBackend(t, "good", nil)), setup{})
+	g := startGateway(t, tenantWith("ejection: 2\ntimeouts: {first_byte: 1s}\n", silent, namedBackend(t, "good", nil)), setup{})
 	late := 0
 	for range 12 {
 		if status, _ := whoAnswers(t, g, ""); status == http.StatusGatewayTimeout {

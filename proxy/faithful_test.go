@@ -15,28 +15,30 @@ import (
 // most, and to none once the time for all tries has passed.
 func TestTriesAreBounded(t *testing.T) {
 	t.Parallel()
+	const connect = 1500 * time.Millisecond
 	for name, c := range map[string]struct {
-		takes time.Duration // a backend, until it hangs up
+		takes time.Duration // the second backend, until it hangs up
 		want  int32
 	}{
 		"number": {0, attemptsMax},
-		// The second try begins within twice the connect timeout, a third one
-		// would not.
-		"time": {350 * time.Millisecond, 2},
+		// The second try begins within twice the connect timeout and takes as
+		// much, so that a third one would not.
+		"time": {attemptsTime * connect, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var arrived atomic.Int32
 			die := func(conn net.Conn) {
 				readRequest(conn)
-				arrived.Add(1)
-				<-time.After(c.takes)
+				if arrived.Add(1) == 2 {
+					<-time.After(c.takes)
+				}
 			}
 			backends := make([]string, 5)
 			for i := range backends {
 				backends[i] = serveConns(t, die)
 			}
-			g := startGateway(t, tenantWith("timeouts: {connect: 300ms}\n", backends...), setup{})
+			g := startGateway(t, tenantWith(fmt.Sprintf("timeouts: {connect: %dms}\n", connect.Milliseconds()), backends...), setup{})
 			status, _, err := roundTrip(t, g, get11("a.example", "/"))
 			if status != http.StatusBadGateway {
 				t.Errorf("answered with %d, %v, want 502", status, err)

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
@@ -38,6 +39,7 @@ type Server struct {
 	metrics *metrics.Set
 
 	clock        *clock
+	sweepEvery   time.Duration // a tick, unless a test lets ticks pass itself
 	current      atomic.Pointer[snapshot]
 	certificates atomic.Pointer[tlsconfig.Index]
 	policies     *tlsconfig.Policies
@@ -83,6 +85,7 @@ func New(o Options) *Server {
 		access:  newAccessLog(o),
 		checks:  pool.NewChecks(),
 	}
+	s.sweepEvery = tick
 	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{
 		Tenant:      s.tenantOf,
 		Certificate: chosenCertificate,

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// slowWorld is a world whose sweeper the test lends a hand: bytes move in real
-// time, and ticks pass when the test says so.
+// slowWorld is a world whose sweeper rests: bytes move in real time, and ticks
+// pass when the test says so.
 type slowWorld struct{ *world }
 
 func newSlowWorld(t *testing.T, plane DataPlane, keys string) *slowWorld {
-	return &slowWorld{newWorldOn(t, map[string]string{"acme": `
+	return &slowWorld{newWorldOf(t, &world{rests: true, tenants: map[string]string{"acme": `
 hosts: [a.example]
 access: {public: "a test"}
 backends: ["{backend}"]
-` + keys}, plane)}
+` + keys}}, plane)}
 }
 
 // planes runs a test on both.
@@ -74,7 +74,10 @@ func (w *slowWorld) awaits(what int32, least int64) (moved int64) {
 // logs waits for a line of the access log.
 func (w *slowWorld) logs(want string) {
 	w.t.Helper()
-	eventually(w.t, "the log has "+want, func() bool { return strings.Contains(w.log.String(), want) })
+	eventually(w.t, "the log has "+want, func() bool {
+		w.server.access.flush()
+		return strings.Contains(w.log.String(), want)
+	})
 }
 
 // statusOf gives the final status once it comes.

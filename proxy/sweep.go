@@ -14,7 +14,7 @@ const poolSweepTicks = 10
 // sweeper moves the clock and looks at everything that is open once a tick,
 // until ctx ends.
 func (s *Server) sweeper(ctx context.Context) {
-	ticker := time.NewTicker(tick)
+	ticker := time.NewTicker(s.sweepEvery)
 	defer ticker.Stop()
 	for n := 1; ; n++ {
 		select {

@@ -50,6 +50,7 @@ type world struct {
 	tenants map[string]string       // YAML of the tenants' files; {backend} is the tenant's own
 	files   fstest.MapFS            // beside them
 	served  chan error
+	rests   bool // the sweeper: ticks pass when the test says so
 
 	mu       sync.Mutex
 	backends map[string]*httptest.Server
@@ -97,7 +98,7 @@ func newWorldOf(t testing.TB, w *world, plane DataPlane) *world {
 	*w = world{
 		t: t, metrics: metrics.New(ReasonNames()...), log: &lines{}, events: &lines{},
 		sockets: make(map[string]net.Listener), tenants: maps.Clone(w.tenants), files: w.files,
-		backends: make(map[string]*httptest.Server), served: make(chan error, 1),
+		backends: make(map[string]*httptest.Server), served: make(chan error, 1), rests: w.rests,
 	}
 	w.server = New(Options{
 		Log:        slog.New(slog.NewTextHandler(w.events, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -107,6 +108,9 @@ func newWorldOf(t testing.TB, w *world, plane DataPlane) *world {
 		DataPlane:  plane,
 		Challenges: &w.proofs,
 	})
+	if w.rests {
+		w.server.sweepEvery = 1000 * time.Hour
+	}
 	for _, name := range []string{"plain", "direct", "proxied", "forwarded"} {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
