@@ -44,6 +44,19 @@ func TestReadInstant(t *testing.T) {
 	}
 }
 
+// BenchmarkWeekly is what a weekly window costs each request.
+func BenchmarkWeekly(b *testing.B) {
+	riga, err := time.LoadLocation("Europe/Riga")
+	if err != nil {
+		b.Fatal(err)
+	}
+	w := weekly{days: [7]bool{true}, hour: 2, zone: riga, length: time.Hour}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.openAt(1_800_000_000)
+	}
+}
+
 // TestWeekly: a window begins by the clocks of its zone and takes as long as it
 // says, also where they change within it.
 func TestWeekly(t *testing.T) {
