@@ -23,28 +23,30 @@ type slowStore struct {
 	calls atomic.Int64
 }
 
-func (s *slowStore) wait() {
+func (s *slowStore) wait(ctx context.Context) {
 	s.calls.Add(1)
-	time.Sleep(time.Duration(s.takes.Load()))
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.takes.Load()))
+	defer cancel()
+	<-ctx.Done()
 }
 
 func (s *slowStore) Get(ctx context.Context, key string) ([]byte, error) {
-	s.wait()
+	s.wait(ctx)
 	return s.Store.Get(ctx, key)
 }
 
 func (s *slowStore) Put(ctx context.Context, key string, value []byte) error {
-	s.wait()
+	s.wait(ctx)
 	return s.Store.Put(ctx, key, value)
 }
 
 func (s *slowStore) Delete(ctx context.Context, key string) error {
-	s.wait()
+	s.wait(ctx)
 	return s.Store.Delete(ctx, key)
 }
 
 func (s *slowStore) List(ctx context.Context, prefix string) ([]string, error) {
-	s.wait()
+	s.wait(ctx)
 	return s.Store.List(ctx, prefix)
 }
 
@@ -126,13 +128,14 @@ func (q quickest) String() string {
 func (w *issuing) shakeUntil(t *testing.T, done func(n int) bool) quickest {
 	t.Helper()
 	var all quickest
-	for !done(len(all)) {
+	breath := time.NewTicker(time.Millisecond)
+	defer breath.Stop()
+	for ; !done(len(all)); <-breath.C {
 		serial, took := w.shake(t, "calm.example")
 		if serial == "" {
 			t.Fatalf("handshake %d failed", len(all)+1)
 		}
 		all = append(all, took)
-		time.Sleep(time.Millisecond)
 	}
 	slices.Sort(all)
 	return all
