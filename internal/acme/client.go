@@ -70,7 +70,7 @@ type client struct {
 }
 
 func newClient(a *authority, now func() time.Time) *client {
-	g := &guard{now: now, inner: &http.Transport{
+	g := &guard{now: now, directory: a.Directory, inner: &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		TLSClientConfig:       &tls.Config{RootCAs: a.roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:     true,
@@ -105,6 +105,9 @@ type guard struct {
 	inner *http.Transport
 	now   func() time.Time
 	skew  atomic.Int64 // the authority's clock less ours, nanoseconds
+
+	directory string // its URL
+	silence   atomic.Pointer[silence]
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -119,8 +122,13 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if said != nil && said.alone && r.Method == http.MethodGet {
 		return noWindow(r), nil
 	}
+	if err := g.foundSilent(r); err != nil {
+		said.failed(g, r, err)
+		return nil, err
+	}
 	res, err := g.inner.RoundTrip(r)
 	if err != nil {
+		g.noteSilence(r, err)
 		said.failed(g, r, err)
 		return nil, err
 	}

@@ -100,6 +100,7 @@ func (e *engine) obtain(ctx context.Context, req request) (*bundle, error) {
 	if settings == nil {
 		return nil, errUnused
 	}
+	ctx = beginObtaining(ctx)
 	if err := e.hosts.lock(ctx, req.Name); err != nil {
 		return nil, localProblem("wait for another attempt", err)
 	}
