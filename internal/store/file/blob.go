@@ -73,13 +73,12 @@ func (s *Store) Put(ctx context.Context, key string, value []byte) error {
 		return err
 	}
 	defer s.end()
-	s.writing.Lock()
-	defer s.writing.Unlock()
 	name := blobName(key)
 	if err := s.replace(name, value); err != nil {
 		return fmt.Errorf("state %s: put %q: %w; the former value stays", s.dir, key, err)
 	}
-	if err := s.disk.syncDir(path.Dir(name)); err != nil {
+	// A folder that is gone was emptied by a later Delete.
+	if err := s.disk.syncDir(path.Dir(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("state %s: put %q: %w; it was written, but may not outlive a power loss", s.dir, key, err)
 	}
 	return nil
@@ -87,14 +86,10 @@ func (s *Store) Put(ctx context.Context, key string, value []byte) error {
 
 // replace puts a file that holds value in the place of name.
 func (s *Store) replace(name string, value []byte) error {
-	s.temps++
-	temp := tempDir + "/" + strconv.FormatUint(s.temps, 10)
+	temp := tempDir + "/" + strconv.FormatUint(s.temps.Add(1), 10)
 	err := s.disk.write(temp, value)
 	if err == nil {
-		err = s.ensureParents(name)
-	}
-	if err == nil {
-		err = s.disk.rename(temp, name)
+		err = s.rename(temp, name)
 	}
 	if err != nil {
 		// On a full disk this gives back the space. What stays behind all
@@ -102,6 +97,16 @@ func (s *Store) replace(name string, value []byte) error {
 		s.disk.remove(temp)
 	}
 	return err
+}
+
+// rename gives temp the name of a blob. No folder of the name goes meanwhile.
+func (s *Store) rename(temp, name string) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.ensureParents(name); err != nil {
+		return err
+	}
+	return s.disk.rename(temp, name)
 }
 
 func (s *Store) ensureParents(name string) error {

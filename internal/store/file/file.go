@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"gatehouse/internal/store"
 )
@@ -38,9 +39,10 @@ type Store struct {
 	open   sync.RWMutex
 	closed bool
 
-	// writing makes changes one at a time. Readers do not wait for it.
+	// writing makes changes of names one at a time. Readers do not wait for it,
+	// and neither does what is slow about a write: that its bytes reach the disk.
 	writing sync.Mutex
-	temps   uint64 // counts temporary files, which so have names of their own
+	temps   atomic.Uint64 // counts temporary files, which so have names of their own
 }
 
 // Open opens the store in dir, making the directory where it is missing. The
