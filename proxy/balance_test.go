@@ -16,9 +16,9 @@ import (
 	"gatehouse/internal/pool"
 )
 
-// namedBackend is a backend that answers with its name, and with status if that is not
-// zero.
-func namedBackend(t testing.TB, name string, status *atomic.Int32) string {
+// statusBackend is a backend that answers with its name, and with the status that is
+// chosen for each request.
+func statusBackend(t testing.TB, name string, status func(*http.Request) int) string {
 	return serveConns(t, func(c net.Conn) {
 		reader := bufio.NewReader(c)
 		for {
@@ -27,12 +27,19 @@ func namedBackend(t testing.TB, name string, status *atomic.Int32) string {
 				return
 			}
 			_, _ = io.Copy(io.Discard, r.Body)
-			code := 200
-			if status != nil && status.Load() != 0 {
-				code = int(status.Load())
-			}
-			fmt.Fprintf(c, "HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%s", code, len(name), name)
+			fmt.Fprintf(c, "HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%s", status(r), len(name), name)
 		}
+	})
+}
+
+// namedBackend is a backend that answers with its name, and with status if that is not
+// zero.
+func namedBackend(t testing.TB, name string, status *atomic.Int32) string {
+	return statusBackend(t, name, func(*http.Request) int {
+		if status != nil && status.Load() != 0 {
+			return int(status.Load())
+		}
+		return http.StatusOK
 	})
 }
 

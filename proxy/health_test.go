@@ -1,10 +1,7 @@
 package proxy
 
 import (
-	"bufio"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -12,22 +9,13 @@ import (
 	"gatehouse/internal/metrics"
 )
 
-// checked is a backend whose check can be made to fail; the rest it serves.
+// checkedBackend is a backend whose check can be made to fail; the rest it serves.
 func checkedBackend(t testing.TB, name string, broken *atomic.Bool) string {
-	return serveConns(t, func(c net.Conn) {
-		reader := bufio.NewReader(c)
-		for {
-			r, err := http.ReadRequest(reader)
-			if err != nil {
-				return
-			}
-			_, _ = io.Copy(io.Discard, r.Body)
-			code := 200
-			if r.URL.Path == "/healthz" && broken.Load() {
-				code = 500
-			}
-			fmt.Fprintf(c, "HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%s", code, len(name), name)
+	return statusBackend(t, name, func(r *http.Request) int {
+		if r.URL.Path == "/healthz" && broken.Load() {
+			return http.StatusInternalServerError
 		}
+		return http.StatusOK
 	})
 }
 
