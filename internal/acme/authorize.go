@@ -106,7 +106,7 @@ func (o *ordering) await(ctx context.Context, doing, url string) error {
 			return o.refused(ctx, z)
 		}
 		if !o.engine.now().Before(until) {
-			p := &problem{Doing: doing, CA: o.client.authority.Name, Cause: causeAuthority, Detail: fmt.Sprintf("no verdict after %s; the order is taken up again", authorizationTimeMax)}
+			p := &problem{Doing: doing, CA: o.client.authority.Name, Cause: causeAuthority, Stalled: true, Detail: fmt.Sprintf("no verdict after %s; the order is taken up again", authorizationTimeMax)}
 			return p.kept()
 		}
 		if err := wait(ctx, said.pause(pause)); err != nil {

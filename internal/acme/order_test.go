@@ -243,7 +243,7 @@ func TestStuck(t *testing.T) {
 	req := ask(s, "stuck.hosted.example")
 	_, err := e.obtain(t.Context(), req)
 	p := wantProblem(t, err, causeAuthority, "")
-	if !p.Kept || !strings.Contains(p.Detail, "no verdict") {
+	if !p.Kept || !p.Stalled || !strings.Contains(p.Detail, "no verdict") {
 		t.Errorf("%q, kept %t", p, p.Kept)
 	}
 	proxy.Intercept(nil)

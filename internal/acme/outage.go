@@ -5,8 +5,8 @@ import (
 )
 
 const (
-	// outageAfter is how many attempts with different hosts must fail in a row
-	// before it counts as the authority's fault.
+	// outageAfter is how many attempts must fail in a row, of whatever hosts,
+	// before the authority counts as out of order for all of them.
 	outageAfter = 3
 
 	// probesAtOnce is how many orders go to an authority that was out of order,
@@ -70,6 +70,8 @@ func (o outages) succeeded(ca *authority, h Host) (was *outage) {
 func (o outages) failed(ca *authority, h Host, p *problem, ran span) (began bool) {
 	key := ca.ID
 	switch {
+	case p.Stalled:
+		return false // one tenant's names must not hold up everybody's
 	case p.Cause == causeRequest && (p.Type == "invalidProfile" || p.Type == ""):
 		key = profileKey(ca, h)
 	case p.Cause != causeAuthority && p.Cause != causeAccount:

@@ -55,6 +55,7 @@ type problem struct {
 	RetryAfter  time.Duration // how long the authority sends us away; 0: it did not say
 	Cause       cause
 	Kept        bool // the order lives on: another attempt resumes it and spends nothing
+	Stalled     bool // no verdict about the name came: what it leads to may hang as well as the authority
 	err         error
 }
 
