@@ -81,7 +81,13 @@ func openKeychain(ctx context.Context, inner store.Store, dir string, places *se
 		return nil, err
 	}
 	k.chain.Store(&chain)
-	return k, k.prove(ctx)
+	if err := k.prove(ctx); err != nil {
+		return nil, err
+	}
+	for i, key := range chain {
+		log.InfoContext(ctx, "seal key in use", "key", key.id, "from", key.source, "seals", i == 0)
+	}
+	return k, nil
 }
 
 // readKeys reads the keys that lie open.
