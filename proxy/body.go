@@ -58,6 +58,8 @@ func (t *trip) clientFailed(err error) {
 		t.gone()
 	case errors.As(err, &malformed):
 		ex.s.refuse(ex, malformed.Status, reason)
+	case reason == tenancy.TotalTimeout:
+		ex.s.refuseOverdue(ex)
 	case reason == tenancy.TooSlow && !ex.watch.resume(t.times.Idle):
 		t.clientLeft()
 	default:

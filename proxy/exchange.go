@@ -134,6 +134,7 @@ func (s *Server) serveExchange(ex *exchange) {
 		s.refuse(ex, ex.verdict.Status, ex.verdict.Reason)
 		return
 	}
+	ex.bound()
 	if s.admitClient(ex) && s.takePlace(ex) && s.authenticate(ex) && s.admitRequest(ex) {
 		ex.work.trip.run(ex)
 	}

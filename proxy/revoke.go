@@ -115,8 +115,12 @@ func (w *watch) whyCut() tenancy.Reason {
 // refuseCut answers a request that was cut before its answer began.
 func (s *Server) refuseCut(ex *exchange) {
 	why, status := ex.watch.whyCut(), http.StatusForbidden
-	if why == tenancy.Suspended {
+	switch why {
+	case tenancy.Suspended:
 		status, ex.retry = why.Status(), closedRetry
+	case tenancy.TotalTimeout:
+		s.refuseOverdue(ex)
+		return
 	}
 	s.refuse(ex, status, why)
 }

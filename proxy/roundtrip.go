@@ -72,7 +72,7 @@ func (t *trip) run(ex *exchange) {
 	if len(t.held) > 0 {
 		began = time.Now() // the client has taken its time
 	}
-	t.until = began.Add(attemptsTime * t.times.Connect)
+	t.until = ex.notAfter(began.Add(attemptsTime * t.times.Connect))
 	p := ex.run.pools[ex.verdict.Route.Index()]
 	t.round = p.Round(ex.placement(p.Plan().Rules.Balance), t.repeatable())
 	for n, now := 0, began; n < attemptsMax && (n == 0 || now.Before(t.until)); n, now = n+1, time.Now() {
@@ -86,6 +86,10 @@ func (t *trip) run(ex *exchange) {
 		if t.try(member) != repeat {
 			return
 		}
+	}
+	if ex.overdue() {
+		ex.s.refuseOverdue(ex)
+		return
 	}
 	t.refuse(t.why)
 }

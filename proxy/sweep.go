@@ -55,6 +55,9 @@ func (w *watch) sweep(now int64) {
 	if at := w.endAt.Load(); due(at, now) {
 		w.cutAll()
 	}
+	if at := w.totalAt.Load(); due(at, now) {
+		w.expireTotal(at)
+	}
 	if at := w.sendAt.Load(); due(at, now) {
 		w.expireSend(at)
 	}
@@ -127,7 +130,11 @@ func (w *watch) cutRequest(why tenancy.Reason) bool {
 	w.cutFor.Store(uint32(why))
 	w.requestCut.Store(true)
 	w.wakeBackend()
-	if !w.isWaiting.Load() {
+	answering := w.pace.answering()
+	if answering && w.pace.waits.Load() >= aWrite {
+		w.clientAt.Store(lapsed) // what it has not taken is thrown away
+	}
+	if answering || !w.isWaiting.Load() {
 		w.target.wake()
 	}
 	return true

@@ -36,6 +36,7 @@ func (t *trip) tunnel() {
 	}
 	ex.status = http.StatusSwitchingProtocols
 	ex.watch.waiting(false)
+	ex.watch.unbound()
 	if err := a.switchProtocols(ex.switchFields()); err != nil {
 		t.clientLeft()
 		return

@@ -67,6 +67,7 @@ type watch struct {
 	clientAt   atomic.Int64
 	backendAt  atomic.Int64
 	endAt      atomic.Int64 // when a draining connection is cut
+	totalAt    atomic.Int64 // when the request in progress has had its whole time
 	sendAt     atomic.Int64 // when what an HTTP/2 connection is sending must have left
 	use        atomic.Int32
 	isWaiting  atomic.Bool
@@ -172,12 +173,12 @@ func (w *watch) release() {
 }
 
 // resume takes back an expiry of the client's time, so that a last answer (408)
-// can be written within d. It reports false where that is not possible: the
-// connection was cut, or is a stream.
+// can be written within d. It reports false where that is not possible: what was
+// cut is not to be answered, and a stream that answers stays ended.
 func (w *watch) resume(d time.Duration) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.target == nil || w.cut() || !w.target.unwake() {
+	if w.target == nil || w.cut() && !w.overdue() || !w.target.unwake() {
 		return false
 	}
 	w.clientAt.Store(w.clock.after(d))
@@ -273,6 +274,7 @@ func (w *watch) keep() {
 func (w *watch) end() {
 	w.mu.Lock()
 	w.request, w.active = judged{}, false
+	w.totalAt.Store(0)
 	w.mu.Unlock()
 	w.requestCut.Store(false)
 }

@@ -226,6 +226,32 @@ func TestWatchCutRequest(t *testing.T) {
 	}
 }
 
+func TestWatchTotal(t *testing.T) {
+	bubble(t, func(_ *Server, c *conn, _ net.Conn) {
+		c.watch.begin(judged{path: []byte("/")})
+		c.watch.waiting(true)
+		backend, far := net.Pipe()
+		defer far.Close()
+		defer backend.Close()
+		c.watch.attach(backend, time.Minute)
+		c.watch.totalAt.Store(c.watch.clock.after(2 * time.Second))
+		began := time.Now()
+		_, _ = backend.Read(make([]byte, 1))
+		within(t, "the wait", time.Since(began), 2*time.Second)
+		if !c.watch.overdue() || c.watch.whyCut() != tenancy.TotalTimeout || !c.watch.resume(time.Second) {
+			t.Error("the request is not overdue, or its client cannot be told")
+		}
+		c.watch.end()
+		c.watch.begin(judged{path: []byte("/")})
+		c.watch.totalAt.Store(c.watch.clock.after(time.Second))
+		c.watch.end()
+		time.Sleep(time.Minute)
+		if c.watch.cut() {
+			t.Error("the time of a request that has ended cuts the connection")
+		}
+	})
+}
+
 // TestRestAndRelease: idle connections end, busy ones go on until they rest.
 func TestRestAndRelease(t *testing.T) {
 	bubble(t, func(s *Server, c *conn, client net.Conn) {

@@ -107,7 +107,7 @@ func (d digester) site(s *site) {
 }
 
 func (d digester) timeouts(t Timeouts) {
-	d.numbers(int64(t.Connect), int64(t.Header), int64(t.FirstByte), int64(t.Idle), int64(t.KeepAlive), int64(t.UpgradeIdle))
+	d.numbers(int64(t.Connect), int64(t.Header), int64(t.FirstByte), int64(t.Idle), int64(t.KeepAlive), int64(t.UpgradeIdle), int64(t.Total))
 }
 
 func (d digester) limits(l *Limits) {

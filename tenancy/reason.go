@@ -31,6 +31,7 @@ const (
 	BackendTLS                // no backend could be verified
 	BackendProtocol           // a malformed answer of the backend
 	BackendTimeout            // no answer of the backend in time
+	TotalTimeout              // an exchange that takes longer than timeouts.total
 	Draining                  // the gateway is going down
 	Internal                  // a fault of the gateway
 	ClientGone                // the client left before its answer
@@ -67,6 +68,7 @@ var reasons = [reasonsEnd]struct {
 	BackendTLS:         {"backend_tls", statusBadGateway, false},
 	BackendProtocol:    {"backend_protocol", statusBadGateway, false},
 	BackendTimeout:     {"backend_timeout", statusGatewayTimeout, false},
+	TotalTimeout:       {"total_timeout", statusGatewayTimeout, false},
 	Draining:           {"draining", statusUnavailable, false},
 	Internal:           {"internal", statusInternal, false},
 	ClientGone:         {"client_gone", statusClientGone, false},

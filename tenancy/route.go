@@ -31,7 +31,7 @@ type Route struct {
 	pos      conf.Pos
 }
 
-// Timeouts bound how long things may take. None is zero.
+// Timeouts bound how long things may take. None but Total is zero.
 type Timeouts struct {
 	Connect     time.Duration // to reach a backend, its TLS handshake included
 	Header      time.Duration // until the head of a request is complete
@@ -39,6 +39,7 @@ type Timeouts struct {
 	Idle        time.Duration // between two bytes of a body
 	KeepAlive   time.Duration // until the next request begins
 	UpgradeIdle time.Duration // between two bytes of an upgraded connection
+	Total       time.Duration // from a request's head to its answer's end; 0 for any
 }
 
 // Prefix returns the path prefix as written; "/" for a host's own backends.

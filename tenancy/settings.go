@@ -67,7 +67,17 @@ func (s *TimeoutsSpec) CheckConf(_ conf.Pos, r *conf.Report) {
 			r.Fault(t.at.Pos, "leave it out for the built-in one", "%s is %q; expected a time above zero", t.name, t.at.V)
 		}
 	}
+	if t := s.Total.V; s.Total.Set() && !t.Off && (t.V < totalLeast || t.V > totalMost) {
+		r.Fault(s.Total.Pos, "", "total is %q; expected %q to %q, or off", t.V, totalLeast, totalMost)
+	}
 }
+
+const (
+	// totalLeast: what runs out is acted on up to a second late.
+	totalLeast = conf.Duration(time.Second)
+	// totalMost: what takes longer is bounded by how it moves, not as a whole.
+	totalMost = conf.Duration(24 * time.Hour)
+)
 
 type namedTimeout struct {
 	name string
@@ -106,6 +116,7 @@ func (s *TimeoutsSpec) compile() Timeouts {
 			*f.into = time.Duration(f.at.V)
 		}
 	}
+	t.Total = time.Duration(s.Total.V.V)
 	return t
 }
 

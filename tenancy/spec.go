@@ -127,6 +127,8 @@ type TimeoutsSpec struct {
 	Idle        conf.At[conf.Duration] `conf:"idle" default:"60s" doc:"between two bytes of a body" example:"30s"`
 	KeepAlive   conf.At[conf.Duration] `conf:"keep_alive" default:"75s" doc:"how long a connection is kept for the next request; not on routes" example:"30s"`
 	UpgradeIdle conf.At[conf.Duration] `conf:"upgrade_idle" default:"1h" doc:"between two bytes of an upgraded connection, a WebSocket's" example:"10m"`
+
+	Total conf.At[conf.OrOff[conf.Duration]] `conf:"total" default:"off" doc:"from the end of a request's head to the end of its answer, waiting, retries and both bodies included, 1s to 1d; then it is 504, or cut if the answer has begun. Not for WebSockets; off where answers go on, as events do" example:"2m"`
 }
 
 // HeadersSpec changes fields on the way.
