@@ -50,7 +50,7 @@ func (r *running) poolBackends() []metrics.PoolBackends {
 			counts[b.Standing]++
 		}
 		for st, n := range counts {
-			list = append(list, metrics.PoolBackends{Route: r.routes[i], State: string(st), Count: n})
+			list = append(list, metrics.PoolBackends{Route: r.labels[i], State: string(st), Count: n})
 		}
 	}
 	return list

@@ -23,6 +23,7 @@ type running struct {
 	distinct []*pool.Pool
 	keys     []string // of distinct, in the same order
 	routes   []string // the first that has it, in the same order
+	labels   []string // what tells them from others, in the same order
 	// places are those that the tenant has among all requests in progress.
 	places *limit.Holder
 	// bounds are the ceilings that a route lies below, by Route.Index; nil if the
@@ -49,7 +50,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 	for _, route := range routes {
 		p := r.withKey(route.Plan().Key())
 		if p == nil {
-			p = pool.New(t.ID()+" "+route.Prefix(), route.Plan(), pool.Options{
+			p = pool.New(t.ID()+" "+poolLabel(route.Plan(), route), route.Plan(), pool.Options{
 				Guard:  s.mayDial,
 				Adopt:  func(key string) *pool.Member { return former.orphan(key, r) },
 				Notify: func(c pool.Transition) { s.backendChanged(r.metrics, c) },
@@ -94,8 +95,18 @@ func (r *running) closeUnless(successor *running) {
 
 func (r *running) add(p *pool.Pool, first *tenancy.Route) {
 	r.routes = append(r.routes, first.Prefix())
+	r.labels = append(r.labels, poolLabel(p.Plan(), first))
 	r.distinct = append(r.distinct, p)
 	r.keys = append(r.keys, p.Plan().Key())
+}
+
+// poolLabel tells a pool from the others of its tenant: by its name, else by the
+// first route that has it.
+func poolLabel(p *pool.Plan, first *tenancy.Route) string {
+	if p.Name != "" {
+		return "pool:" + p.Name
+	}
+	return first.Prefix()
 }
 
 // orphan returns a member of a pool that the successor does not adopt, and that

@@ -32,6 +32,10 @@ func (b *builder) compileBackends(list conf.OneOrMany[pool.BackendSpec]) []*pool
 		if item.V.URL.V == "" && item.V.URL.Pos.IsZero() {
 			continue // reading it was a fault
 		}
+		if _, named := poolName(&item.V); named {
+			b.report.Fault(item.V.URL.Pos, "", "%q stands among URLs, or with keys beside it; a pool stands alone, where backends do", item.V.URL.V)
+			continue
+		}
 		backend := pool.CompileBackend(item, func(string) ([]byte, error) { return b.readCA(item.V.CA) }, b.report)
 		if backend == nil {
 			continue
@@ -79,22 +83,18 @@ type planKey struct {
 	rules pool.Rules
 }
 
-// compilePlan compiles the backends of a route and how they are used. Routes
-// that agree in both share the plan.
-func (b *builder) compilePlan(d *routeDraft) *pool.Plan {
-	key := planKey{d.backends.Pos, pool.Rules{
-		Balance:  d.exchange.Balance.Compile(),
-		Ejection: d.exchange.Ejection.Compile(),
-		Health:   d.exchange.Health.Compile(),
-	}}
-	if at := d.exchange.SlowStart; !at.V.Off {
-		key.rules.SlowStart = at.V.V
+// compilePlan compiles what stands where backends do: a named pool, or backends
+// that are used as rules say. Routes that agree in both share the plan.
+func (b *builder) compilePlan(list conf.OneOrMany[pool.BackendSpec], rules *PoolRulesSpec) *pool.Plan {
+	if at, ok := namedPool(list); ok {
+		return b.planNamed(at)
 	}
+	key := planKey{list.Pos, rules.compile()}
 	plan := b.plans[key]
 	if plan == nil {
-		plan = pool.NewPlan(b.compileBackends(d.backends), key.rules)
+		plan = pool.NewPlan(b.compileBackends(list), key.rules)
 		b.plans[key] = plan
-		b.checkHealth(plan, d.exchange.Health)
+		b.checkHealth(plan, rules.Health)
 	}
 	return plan
 }

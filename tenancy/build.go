@@ -47,6 +47,7 @@ type builder struct {
 	guards   map[*BasicAuthSpec]*Guard
 	pools    map[conf.Pos][]*pool.Backend // of one list
 	plans    map[planKey]*pool.Plan
+	named    map[string]*namedPlan // the tenant's pools
 	rules    map[*HeadersSpec]*HeaderRules
 	closings map[conf.Pos]*maintenance // of one list
 }
@@ -100,6 +101,7 @@ func (b *builder) compile() *Tenant {
 	b.settings = b.w.settings(spec.Group.V)
 	b.lay(&spec.SettingsSpec, &b.settings)
 	b.ceilings = b.settings.Limits.ceiling("tenant " + quote(b.v.id)).below(nil)
+	b.compilePools()
 	b.sets = b.v.compileSets(b.w.sets, b.report)
 	t := &Tenant{id: b.v.id, file: b.v.file, weight: b.settings.Limits.weight()}
 	t.levels = b.tenantLevels()
@@ -123,6 +125,7 @@ func (b *builder) compile() *Tenant {
 		}
 		t.hosts = append(t.hosts, b.compileHost(t, h, s, asks[i]))
 	}
+	b.noteUnusedPools()
 	b.readExpect()
 	t.digest = digestTenant(t)
 	return t

@@ -243,7 +243,7 @@ func (c *expectCase) differs(v Verdict) string {
 	case c.prefix != "" && !samePrefix(v.Route.prefix, c.prefix):
 		return fmt.Sprintf("forward by route %q", v.Route.prefix)
 	case c.backend != "" && !slices.ContainsFunc(v.Route.plan.Backends, func(b *pool.Backend) bool { return b.Address() == c.backend }):
-		return "forward to " + v.Route.backendNames()
+		return "forward to " + planWords(v.Route.plan)
 	}
 	return ""
 }

@@ -147,21 +147,24 @@ func (s *site) findAnyCase(path []byte) *Route {
 	return nil
 }
 
-// backendNames lists the backends, and how they share requests where that is
-// not in turn.
-func (r *Route) backendNames() string {
-	names := make([]string, len(r.plan.Backends))
-	for i, b := range r.plan.Backends {
+// planWords lists the backends of a plan, and how they share requests where that
+// is not in turn.
+func planWords(p *pool.Plan) string {
+	names := make([]string, len(p.Backends))
+	for i, b := range p.Backends {
 		names[i] = b.Describe()
 	}
 	text := strings.Join(names, ", ")
-	if balance := r.plan.Rules.Balance; len(names) > 1 && balance != (pool.Balance{}) {
+	if p.Name != "" {
+		text = poolMark + p.Name + ": " + text
+	}
+	if balance := p.Rules.Balance; len(names) > 1 && balance != (pool.Balance{}) {
 		text += ", " + balance.String()
 	}
-	if slow := r.plan.Rules.SlowStart; len(names) > 1 && slow != 0 {
+	if slow := p.Rules.SlowStart; len(names) > 1 && slow != 0 {
 		text += ", slow start " + slow.String()
 	}
-	if health := r.plan.Rules.Health; health.Path != "" {
+	if health := p.Rules.Health; health.Path != "" {
 		text += ", " + health.String()
 	}
 	return text

@@ -162,6 +162,7 @@ func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
 	b.w.decoder.Merge(&d.exchange, &spec.ExchangeSpec)
 	if spec.Backends.Set() {
 		d.backends = spec.Backends
+		checkBesidePool(spec, b.report)
 	}
 	d.specs = append(d.specs, spec)
 }
@@ -282,7 +283,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		r.match = d.folded
 	}
 	if d.backends.Set() {
-		r.plan = b.compilePlan(d)
+		r.plan = b.compilePlan(d.backends, &d.exchange.PoolRulesSpec)
 	} else {
 		r.plan = new(pool.Plan)
 		b.report.Fault(d.pos, "add backends: [URL]", "route %q has no backends, and neither has its tenant", d.prefix)

@@ -35,7 +35,8 @@ type TenantSpec struct {
 	Sets      conf.Map[SetSpec]                `conf:"sets" doc:"named lists of addresses, visible in this file only" example:"{offices: [203.0.113.0/28]}"`
 	Access    *AccessSpec                      `conf:"access,required" doc:"who may come in; whoever is not listed is refused" example:"{allow: [203.0.113.0/28]}"`
 	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests must bring; those of host and routes must admit, too"`
-	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" doc:"where requests go that no route sends elsewhere; needed unless there are only routes that name theirs" example:"[http://10.4.1.10:8080]"`
+	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" doc:"where requests go that no route sends elsewhere; needed unless there are only routes that name theirs. pool:NAME in place of URLs is one of pools" example:"[http://10.4.1.10:8080]"`
+	Pools     conf.Map[PoolSpec]               `conf:"pools" doc:"named backends, written pool:NAME where backends stand: a tenant moves from one to another by a word" example:"{next: {backends: [http://10.4.2.10:8080]}}"`
 	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes with settings of their own; the longest decides, and the access of each that contains the path must admit" example:"{/reports/: {timeouts: {first_byte: 10m}}}"`
 	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"requests and their verdicts; a new version of this file for which one fails is refused"`
 	SettingsSpec
@@ -75,16 +76,13 @@ type SettingsSpec struct {
 
 // ExchangeSpec is the settings that a route may have as well.
 type ExchangeSpec struct {
-	Timeouts      *TimeoutsSpec                       `conf:"timeouts" doc:"how long things may take"`
-	Headers       *HeadersSpec                        `conf:"headers" doc:"fields to set and to remove"`
-	PassHeaders   conf.List[string]                   `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
-	Limits        *LimitsSpec                         `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
-	RequestBuffer conf.At[conf.Size]                  `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
-	Balance       *pool.BalanceSpec                   `conf:"balance" default:"round_robin" doc:"how requests are shared out among backends: round_robin, least_requests, or a hash of what they carry" example:"least_requests"`
-	Ejection      *pool.EjectionSpec                  `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
-	Health        *pool.HealthSpec                    `conf:"health" default:"off" doc:"looking at backends without waiting for a client's request" example:"/healthz"`
-	SlowStart     conf.At[conf.OrOff[pool.SlowStart]] `conf:"slow_start" default:"off" doc:"for how long a backend that has come up gets less than its weight says, 1s to 1h: a tenth at first; not where requests are placed by hash" example:"30s"`
-	Later         conf.Later                          `conf:"compression,retries"`
+	Timeouts      *TimeoutsSpec      `conf:"timeouts" doc:"how long things may take"`
+	Headers       *HeadersSpec       `conf:"headers" doc:"fields to set and to remove"`
+	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
+	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
+	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
+	PoolRulesSpec
+	Later conf.Later `conf:"compression,retries"`
 
 	Maintenance conf.OneOrMany[MaintenanceSpec] `conf:"maintenance" default:"[]" doc:"when it is closed: requests that access admits are answered with 503 and a page. A narrower level's windows replace those of wider ones; [] is never"`
 }

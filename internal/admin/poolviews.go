@@ -4,7 +4,8 @@ import "time"
 
 // PoolStatus is interchangeable backends of a tenant.
 type PoolStatus struct {
-	Route    string          `json:"route"` // the first that has them
+	Name     string          `json:"name,omitempty"` // that the operator gave it
+	Route    string          `json:"route"`          // the first that has them
 	Balance  string          `json:"balance"`
 	Backends []BackendStatus `json:"backends"`
 }

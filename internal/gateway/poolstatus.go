@@ -9,7 +9,7 @@ import (
 func poolStatus(pools []proxy.PoolStats) []admin.PoolStatus {
 	list := make([]admin.PoolStatus, len(pools))
 	for i, p := range pools {
-		list[i] = admin.PoolStatus{Route: p.Route, Balance: p.Plan.Rules.Balance.String()}
+		list[i] = admin.PoolStatus{Name: p.Plan.Name, Route: p.Route, Balance: p.Plan.Rules.Balance.String()}
 		for _, b := range p.Backends {
 			list[i].Backends = append(list[i].Backends, admin.BackendStatus{
 				URL: backendURL(b.Backend), State: string(b.Standing), Why: b.Why, Since: b.Since,

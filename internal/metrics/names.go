@@ -34,7 +34,7 @@ var (
 	tenantRetries = desc("backend_retries_total",
 		"Requests sent again, to a fresh connection or to the next backend.", "tenant")
 	tenantPoolBackends = desc("pool_backends",
-		"Backends of a route by how they stand, where there are several or they are looked at.", "tenant", "route", "state")
+		"Backends of a named pool (pool:NAME) or of a route by how they stand, where there are several or they are looked at.", "tenant", "route", "state")
 	tenantBackendChanges = desc("backend_transitions_total",
 		"Times that a backend began to get requests again, or ceased to because of its health.", "tenant", "to")
 	tenantRevoked = desc("revoked_total",

@@ -2,7 +2,7 @@ package metrics
 
 // PoolBackends is how many backends of a pool stand alike.
 type PoolBackends struct {
-	Route string // the first route that has the pool
+	Route string // pool:NAME, else the first route that has the pool
 	State string
 	Count int
 }

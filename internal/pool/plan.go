@@ -18,6 +18,7 @@ type Rules struct {
 // Plan is the declared half of a pool: its backends and how they are used. It is
 // immutable.
 type Plan struct {
+	Name     string // that the operator gave it; "" for none
 	Backends []*Backend
 	Rules    Rules
 	key      string
@@ -33,6 +34,12 @@ func NewPlan(backends []*Backend, rules Rules) *Plan {
 		keys = append(keys, rules.key())
 	}
 	return &Plan{Backends: backends, Rules: rules, key: strings.Join(keys, "\n")}
+}
+
+// Named returns the plan with a name. Plans of different names share no running
+// pool, whatever else they have in common.
+func (p *Plan) Named(name string) *Plan {
+	return &Plan{Name: name, Backends: p.Backends, Rules: p.Rules, key: p.key + "\nname " + name}
 }
 
 // Key is equal for plans that have the same backends, reached and used in the

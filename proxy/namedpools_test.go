@@ -1,0 +1,37 @@
+package proxy
+
+import (
+	"fmt"
+	"testing"
+)
+
+// A named pool is one for all routes that name it, and a tenant that moves to
+// another and back finds it as it was left as long as something names it.
+func TestNamedPools(t *testing.T) {
+	t.Parallel()
+	blue, green := namedBackend(t, "blue", nil), namedBackend(t, "green", nil)
+	tenant := func(current, reports string) string {
+		return fmt.Sprintf("hosts: [a.example]\naccess: {public: test}\nbackends: pool:%s\nroutes: {/reports/: {backends: pool:%s}}\n"+
+			"pools:\n  blue: {backends: [\"http://%s\"]}\n  green: {backends: [\"http://%s\"]}\n", current, reports, blue, green)
+	}
+	g := startGateway(t, tenant("blue", "green"), setup{})
+	run := func() *running { return g.snapshot().of(g.snapshot().table.Tenant("acme")) }
+	if _, got := whoAnswers(t, g, ""); got != "blue" {
+		t.Fatalf("%s answers, want blue", got)
+	}
+	before := run()
+	if got := fmt.Sprint(before.labels); got != "[pool:green pool:blue]" {
+		t.Errorf("pools %s", got)
+	}
+	g.Apply(compileTable(t, tenant("green", "green"), setup{}))
+	if _, got := whoAnswers(t, g, ""); got != "green" {
+		t.Errorf("%s answers after the move, want green", got)
+	}
+	after := run()
+	if after.pools[0] != after.pools[1] || after.pools[0] != before.pools[0] {
+		t.Error("the pool green is not one, or not the one from before")
+	}
+	if len(after.distinct) != 1 {
+		t.Errorf("%d pools run, want green alone", len(after.distinct))
+	}
+}
