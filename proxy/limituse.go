@@ -89,7 +89,8 @@ func (r *running) measure(now int64) {
 	r.metrics.Queued(queued)
 }
 
-// limitUses lists the limits of each tenant that has any.
+// limitUses lists the limits of each tenant that has any, and its retries while
+// there are any.
 func (s *Server) limitUses() map[string][]LimitUse {
 	snap, now := s.snapshot(), s.clock.at(time.Now())
 	uses := make(map[string][]LimitUse)
@@ -99,6 +100,9 @@ func (s *Server) limitUses() map[string][]LimitUse {
 	for tenant, r := range snap.running {
 		if len(r.levels) > 0 {
 			uses[tenant.ID()] = r.uses(now)
+		}
+		if use, ok := r.retries.use(tenant, now); ok {
+			uses[tenant.ID()] = append(uses[tenant.ID()], use)
 		}
 	}
 	return uses

@@ -9,15 +9,9 @@ import (
 	"gatehouse/tenancy"
 )
 
-const (
-	// attemptsMax is how many backends a request is offered to: the second
-	// catches one that has just died, the third a second one. More would
-	// multiply the load when all of them are in trouble.
-	attemptsMax = 3
-	// attemptsTime is the time for all attempts together, in units of the
-	// connect timeout; none begins after it.
-	attemptsTime = 2
-)
+// attemptsTime is the time for all attempts together, in units of the connect
+// timeout; none begins after it.
+const attemptsTime = 2
 
 // trip is the way of one request to a backend and of its answer back.
 type trip struct {
@@ -38,6 +32,7 @@ type trip struct {
 	fresh    bool  // it was opened for this request
 	spoke    bool  // a byte of an answer has come
 	replaced bool  // an idle connection died and gave way to a fresh one
+	arrived  bool  // a backend may have had something of the request
 	sent     int64 // bytes written to it before this request
 	sendErr  error // of writing the request
 	up       *upload
@@ -75,13 +70,12 @@ func (t *trip) run(ex *exchange) {
 	t.until = ex.notAfter(began.Add(attemptsTime * t.times.Connect))
 	p := ex.run.pools[ex.verdict.Route.Index()]
 	t.round = p.Round(ex.placement(p.Plan().Rules.Balance), t.repeatable())
-	for n, now := 0, began; n < attemptsMax && (n == 0 || now.Before(t.until)); n, now = n+1, time.Now() {
+	ex.run.retries.budget.Done(ex.s.clock.at(began))
+	most := ex.verdict.Route.Attempts()
+	for n, now := 0, began; n < most && (n == 0 || now.Before(t.until)); n, now = n+1, time.Now() {
 		member := t.round.Next(now)
-		if member == nil {
+		if member == nil || n > 0 && !t.again(now) {
 			break
-		}
-		if n > 0 {
-			ex.run.metrics.Retry()
 		}
 		if t.try(member) != repeat {
 			return
@@ -219,6 +213,7 @@ func (t *trip) lost(err error) outcome {
 	late := ex.watch.backendExpired()
 	t.stopUpload()
 	unsent := t.conn.Written() == t.sent
+	t.arrived = t.arrived || !unsent
 	t.release(false)
 	malformed, isMalformed := err.(*http1.Error)
 	switch {

@@ -30,6 +30,7 @@ type running struct {
 	// tenant has none. counted are they by their names.
 	bounds  [][]bound
 	counted map[string]*ceiling
+	retries *retries
 	logins  *logins // nil if nobody has asked for a password
 	levels  []bound // each once, a narrower one before those that are wider
 }
@@ -39,8 +40,8 @@ type running struct {
 func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 	routes := t.Routes()
 	r := &running{metrics: s.metrics.Tenant(t.ID()), pools: make([]*pool.Pool, len(routes))}
-	if r.places = new(limit.Holder); former != nil {
-		r.places = former.places
+	if r.places, r.retries = new(limit.Holder), new(retries); former != nil {
+		r.places, r.retries = former.places, former.retries
 	}
 	for _, route := range routes {
 		if p := former.withKey(route.Plan().Key()); p != nil && r.withKey(p.Plan().Key()) == nil {

@@ -103,7 +103,7 @@ func (b *builder) compile() *Tenant {
 	b.ceilings = b.settings.Limits.ceiling("tenant " + quote(b.v.id)).below(nil)
 	b.compilePools()
 	b.sets = b.v.compileSets(b.w.sets, b.report)
-	t := &Tenant{id: b.v.id, file: b.v.file, weight: b.settings.Limits.weight()}
+	t := &Tenant{id: b.v.id, file: b.v.file, weight: b.settings.Limits.weight(), retries: b.settings.Retries.allowance()}
 	t.levels = b.tenantLevels()
 	b.asked = b.loadPairs(spec.TLS)
 	asks := make([]*asked, len(b.v.hosts)) // by host: what it says itself
@@ -149,7 +149,7 @@ func (s *HostSpec) hasOwn() bool {
 // written reports whether anything is set.
 func (s *SettingsSpec) written() bool {
 	return s.Maintenance.Set() || s.Timeouts != nil || s.Limits != nil || s.Headers != nil || s.PassHeaders.Set() || s.RequestBuffer.Set() ||
-		s.Balance != nil || s.Ejection != nil || s.Health != nil || s.SlowStart.Set() || s.Paths != nil || s.TLS != nil
+		s.Balance != nil || s.Ejection != nil || s.Health != nil || s.SlowStart.Set() || s.Retries != nil || s.Paths != nil || s.TLS != nil
 }
 
 // tenantLevels compiles the tenant's access and, of a quarantined one, what

@@ -17,6 +17,7 @@ func (t *Table) closed(v Verdict, q *Request, tr *Trace) Verdict {
 		}
 	}
 	tr.limits(v.Route)
+	tr.retries(v.Tenant, v.Route)
 	return v
 }
 

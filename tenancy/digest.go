@@ -15,7 +15,7 @@ import (
 func digestTenant(t *Tenant) [sha256.Size]byte {
 	d := digester{sha256.New()}
 	d.text(t.id)
-	d.numbers(int64(t.weight))
+	d.numbers(int64(t.weight), int64(t.retries.Share), int64(t.retries.Every))
 	d.levels(t.levels)
 	for _, c := range t.certificates {
 		sum := c.Digest()
@@ -100,7 +100,7 @@ func (d digester) site(s *site) {
 		d.timeouts(r.timeouts)
 		d.limits(r.limits)
 		d.ceilings(r.ceilings)
-		d.numbers(r.buffer)
+		d.numbers(r.buffer, int64(r.attempts))
 		d.headers(r.headers)
 		d.maintenance(r.closing)
 	}

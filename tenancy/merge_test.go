@@ -8,6 +8,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"gatehouse/internal/http1"
+	"gatehouse/internal/limit"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
@@ -19,11 +20,13 @@ include: [tenants/*.yaml]
 tls: {hsts: {max_age: 365d}, certificates: {cert: tls/main.pem, key: {file: tls/main.key}}}
 defaults:
   timeouts: {connect: 1s, first_byte: 10s, idle: 10s}
+  retries: {attempts: 2, min: 2/s}
   limits: {head: 8KiB, fields: 40, interim: 2, min_rate: off}
   headers: {response: {set: {X-Level: defaults, X-Defaults: "1"}, remove: [Server]}}
 groups:
   gold:
     timeouts: {first_byte: 20s, idle: 20s}
+    retries: {budget: 30%}
     tls: {profile: modern}
     limits: {fields: 50, trailers: 1KiB}
     pass_headers: [x_workflow_id]
@@ -44,6 +47,7 @@ backends: ["http://10.4.1.10:8080", "http://10.4.1.11:8080"]
 routes:
   /reports/:
     timeouts: {first_byte: 10m}
+    retries: {attempts: 1}
     limits: {answer_head: 4KiB, interim: 3, min_rate_after: 1m}
     request_buffer: 1KiB
     headers: {request: {set: {X-Report: "yes"}, remove: [Cookie]}}
@@ -69,6 +73,8 @@ func TestMerging(t *testing.T) {
 	diff(t, "the route's timeouts", timeouts, reports.Timeouts())
 	timeouts.Idle, timeouts.UpgradeIdle = 40*time.Second, 2*time.Hour
 	diff(t, "the timeouts of the route on the other host", timeouts, api.Routes()[0].Timeouts())
+	diff(t, "the tenant's retries", limit.Allowance{Share: 30, Every: time.Second / 2}, table.Tenant("acme").Retries())
+	diff(t, "attempts", []int{1, 2}, []int{reports.Attempts(), root.Attempts()})
 	diff(t, "the table's timeouts", 10*time.Second, table.Timeouts().FirstByte)
 
 	diff(t, "profiles", []tlsconfig.Profile{tlsconfig.Modern, tlsconfig.Intermediate}, []tlsconfig.Profile{plain.Profile(), api.Profile()})

@@ -23,12 +23,15 @@ type Route struct {
 	limits   *Limits
 	bodyPos  conf.Pos // where limits.body is written; zero where it is not
 	ceilings []*Ceiling
+	attempts int
 	buffer   int64
 	headers  *HeaderRules
 	closing  *maintenance // nil: it is never closed
 	pass     []string     // lower case, sorted
 	index    int
 	pos      conf.Pos
+
+	retriesPos conf.Pos // where retries are written; zero where they are not
 }
 
 // Timeouts bound how long things may take. None but Total is zero.

@@ -40,6 +40,7 @@ type routeDraft struct {
 func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	settings := b.settings
 	b.lay(&spec.SettingsSpec, &settings)
+	spec.Retries.checkNarrow(b.report)
 	s := &site{
 		levels:   b.hostLevels(t, spec),
 		paths:    settings.pathRules(),
@@ -155,6 +156,7 @@ func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
 	checkExchange(&spec.ExchangeSpec, b.report)
 	checkRouteTimeouts(spec.Timeouts, b.report)
 	checkRouteLimits(spec.Limits, b.report)
+	spec.Retries.checkNarrow(b.report)
 	if !spec.fits() {
 		b.overfull = true
 		return
@@ -272,12 +274,15 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		limits:   d.exchange.limitsLike(s.limits),
 		bodyPos:  d.exchange.bodyPos(),
 		ceilings: slices.Concat(d.ceilings, s.ceilings),
+		attempts: d.exchange.Retries.attempts(),
 		buffer:   d.exchange.requestBuffer(),
 		headers:  b.compileHeaders(d.exchange.Headers),
 		pass:     d.exchange.passHeaders(),
 		closing:  b.compileMaintenance(d.exchange.Maintenance),
 		index:    len(t.routes),
 		pos:      d.pos,
+
+		retriesPos: d.exchange.Retries.written(),
 	}
 	if r.fold {
 		r.match = d.folded

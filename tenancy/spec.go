@@ -81,8 +81,9 @@ type ExchangeSpec struct {
 	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
 	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
 	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
+	Retries       *RetriesSpec       `conf:"retries" doc:"how often a request may be offered to one more backend when one has failed it, where that can do no harm"`
 	PoolRulesSpec
-	Later conf.Later `conf:"compression,retries"`
+	Later conf.Later `conf:"compression"`
 
 	Maintenance conf.OneOrMany[MaintenanceSpec] `conf:"maintenance" default:"[]" doc:"when it is closed: requests that access admits are answered with 503 and a page. A narrower level's windows replace those of wider ones; [] is never"`
 }

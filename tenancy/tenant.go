@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"gatehouse/internal/limit"
 	"gatehouse/ipallow"
 	"gatehouse/tlsconfig"
 )
@@ -15,6 +16,7 @@ type Tenant struct {
 	id           string
 	file         string
 	weight       int
+	retries      limit.Allowance
 	levels       []level
 	hosts        []*Host
 	routes       []*Route

@@ -38,6 +38,7 @@ const (
 	gateMaintenance = "maintenance"
 	gateLimits      = "limits"
 	gateAuth        = "auth"
+	gateRetries     = "retries"
 	gateRedirect    = "redirect"
 )
 

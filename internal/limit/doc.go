@@ -7,6 +7,7 @@
 //   - [Counts] is how many of something each client address holds.
 //   - [Gate] lets so many in at a time, and lets a few wait for their turn.
 //   - [Flow] is a number of bytes in a second.
+//   - [Budget] bounds what is done beside something else to a share of it.
 //   - [Fair] shares what is held for a moment between parties that want more of
 //     it than there is, [Share] what is held for long.
 //

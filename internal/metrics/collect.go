@@ -92,6 +92,7 @@ func (e emitter) tenant(t *Tenant) {
 	e.moved(tenantConnects, t.connects.Load(), t.id)
 	e.moved(tenantConnectFailures, t.connectFailures.Load(), t.id)
 	e.moved(tenantRetries, t.retries.Load(), t.id)
+	e.moved(tenantRetriesRefused, t.retriesRefused.Load(), t.id)
 	e.moved(tenantBackendChanges, t.backendsUp.Load(), t.id, "up")
 	e.moved(tenantBackendChanges, t.backendsDown.Load(), t.id, "down")
 	e.moved(tenantRevoked, t.revoked.Load(), t.id)

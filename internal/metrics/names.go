@@ -33,6 +33,8 @@ var (
 		"Connections to backends that could not be opened.", "tenant")
 	tenantRetries = desc("backend_retries_total",
 		"Requests sent again, to a fresh connection or to the next backend.", "tenant")
+	tenantRetriesRefused = desc("retries_refused_total",
+		"Requests that were not sent to one more backend because the tenant had retried as much as it may.", "tenant")
 	tenantPoolBackends = desc("pool_backends",
 		"Backends of a named pool (pool:NAME) or of a route by how they stand, where there are several or they are looked at.", "tenant", "route", "state")
 	tenantBackendChanges = desc("backend_transitions_total",

@@ -24,6 +24,7 @@ type Tenant struct {
 	connects        atomic.Uint64
 	connectFailures atomic.Uint64
 	retries         atomic.Uint64
+	retriesRefused  atomic.Uint64
 	revoked         atomic.Uint64
 	backendsUp      atomic.Uint64 // transitions
 	backendsDown    atomic.Uint64
@@ -120,6 +121,14 @@ func (t *Tenant) BackendChanged(up bool) {
 func (t *Tenant) Retry() {
 	if t != nil {
 		t.retries.Add(1)
+	}
+}
+
+// RetryRefused counts one request that is not sent again because the tenant has
+// retried as much as it may.
+func (t *Tenant) RetryRefused() {
+	if t != nil {
+		t.retriesRefused.Add(1)
 	}
 }
 
