@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/metrics"
+	"gatehouse/internal/token"
 )
 
 // LogQuery says how much of a request's query the access log shows.
@@ -54,6 +55,10 @@ type Options struct {
 	// Challenges proves control of names to certificate authorities; nil proves
 	// nothing.
 	Challenges Challenges
+	// Signing signs what clients are given to bring back, for each tenant and
+	// purpose with a key derived from it. The zero Key has New make one, which is
+	// forgotten with the Server.
+	Signing token.Key
 	// Drain is how long the connections of a tenant that has left the table may
 	// finish what they began.
 	Drain time.Duration

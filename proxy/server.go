@@ -11,6 +11,7 @@ import (
 	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
 	"gatehouse/internal/pool"
+	"gatehouse/internal/token"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
@@ -74,6 +75,9 @@ type Server struct {
 func New(o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Signing.IsZero() {
+		o.Signing = token.NewKey()
 	}
 	s := &Server{
 		options: o,

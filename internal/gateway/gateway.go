@@ -157,7 +157,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	defer parts.Wait()
 	defer stop()
 
-	g.furnish(&parts)
+	g.furnish(background, &parts)
 	if err := g.levers.load(background); err != nil {
 		return err
 	}
@@ -200,13 +200,13 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 
 // furnish makes what a table is put into. What it starts later is counted in
 // parts.
-func (g *gateway) furnish(parts *sync.WaitGroup) {
+func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
 	g.presenter = &presenter{log: g.log, kept: keptPairs{log: g.log}, publish: func(x *tlsconfig.Index) { g.server.SetCertificates(x) }}
 	g.acme = g.newACME()
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
-		DataPlane: g.started.plane(), Challenges: g.acme,
+		DataPlane: g.started.plane(), Challenges: g.acme, Signing: g.state.signingKey(ctx, g.log),
 	})
 	g.levers = newLeverBook(g.state.blobs, g.log)
 	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: parts}

@@ -53,7 +53,7 @@ func build(t *testing.T, dir string) *house {
 	})
 	first, err := h.loadFirst(ctx)
 	must(t, err)
-	h.furnish(&parts)
+	h.furnish(ctx, &parts)
 	h.apply(ctx, first)
 	h.watch(first, first, true)
 	return h
