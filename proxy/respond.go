@@ -119,7 +119,8 @@ func (ex *exchange) retryAfter() string {
 // retryOf is when a refused client may come again; 0 for the usual.
 func (s *Server) retryOf(v *tenancy.Verdict) time.Duration {
 	switch {
-	case v.Reason != tenancy.Suspended && v.Reason != tenancy.Maintenance:
+	case v.Reason != tenancy.Suspended && v.Reason != tenancy.Maintenance && v.Reason != tenancy.Draining,
+		v.Reason == tenancy.Draining && v.Until == 0: // a restart, as a rule
 		return 0
 	case v.Until == 0:
 		return closedRetry

@@ -98,7 +98,7 @@ func (w *watch) judgeRequest(t *tenancy.Table, now int64) (cut bool) {
 	switch v := t.Request(&q, nil); {
 	case v.Reason == tenancy.IPNotAllowed, v.Reason == tenancy.Blocked, v.Reason == tenancy.Suspended:
 		return w.cutRequest(v.Reason)
-	case v.Action == tenancy.Forward && !j.unknown && !j.users.admitted(v.Route.Guards()):
+	case v.Route != nil && !j.unknown && !j.users.admitted(v.Route.Guards()):
 		return w.cutRequest(tenancy.AuthRequired)
 	}
 	return false

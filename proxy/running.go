@@ -37,7 +37,7 @@ type running struct {
 
 // newRunning builds the running half of a tenant and adopts the pools of the
 // former one that have the same backends. A pool never changes its tenant.
-func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
+func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drains) *running {
 	routes := t.Routes()
 	r := &running{metrics: s.metrics.Tenant(t.ID()), pools: make([]*pool.Pool, len(routes))}
 	if r.places, r.retries = new(limit.Holder), new(retries); former != nil {
@@ -53,6 +53,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running) *running {
 		if p == nil {
 			p = pool.New(t.ID()+" "+poolLabel(route.Plan(), route), route.Plan(), pool.Options{
 				Guard:  s.mayDial,
+				Drains: drains,
 				Adopt:  func(key string) *pool.Member { return former.orphan(key, r) },
 				Notify: func(c pool.Transition) { s.backendChanged(r.metrics, c) },
 			})

@@ -12,7 +12,8 @@ import (
 type snapshot struct {
 	table   *tenancy.Table
 	running map[*tenancy.Tenant]*running
-	limited []*running // those with ceilings
+	limited []*running             // those with ceilings
+	drains  map[string]pool.Drains // by tenant
 }
 
 // snapshot returns what is decided by now; nil before the first Apply.
@@ -45,27 +46,28 @@ func (s *Server) Apply(t *tenancy.Table) {
 
 func (s *Server) newSnapshot(t *tenancy.Table, old *snapshot) *snapshot {
 	tenants := t.Tenants()
-	next := &snapshot{table: t, running: make(map[*tenancy.Tenant]*running, len(tenants))}
+	next := &snapshot{table: t, running: make(map[*tenancy.Tenant]*running, len(tenants)), drains: t.Drains()}
 	for _, tenant := range tenants {
-		r := s.run(tenant, old)
+		r := s.run(tenant, old, next.drains[tenant.ID()])
 		next.running[tenant] = r
 		if len(r.levels) > 0 {
 			next.limited = append(next.limited, r)
 		}
 	}
+	next.drain(old)
 	return next
 }
 
 // run returns the running half of a tenant: the former one if nothing about the
 // tenant has changed.
-func (s *Server) run(tenant *tenancy.Tenant, old *snapshot) *running {
+func (s *Server) run(tenant *tenancy.Tenant, old *snapshot, drains pool.Drains) *running {
 	if old == nil {
-		return s.newRunning(tenant, nil)
+		return s.newRunning(tenant, nil, drains)
 	}
 	if same, ok := old.running[tenant]; ok {
 		return same
 	}
-	return s.newRunning(tenant, old.running[old.table.Tenant(tenant.ID())])
+	return s.newRunning(tenant, old.running[old.table.Tenant(tenant.ID())], drains)
 }
 
 // retire closes the pools that the new snapshot has no use for, and takes

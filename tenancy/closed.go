@@ -2,8 +2,9 @@ package tenancy
 
 import "net/netip"
 
-// closed judges what has found its route: whether the tenant is suspended, and
-// whether tenant, host or route are closed for maintenance. It comes behind
+// closed judges what has found its route: whether the tenant is suspended,
+// whether tenant, host or route are closed for maintenance, and whether what it
+// would go to is drained. It comes behind
 // every access, so that whoever is not admitted learns nothing of it, and what
 // a window lets past has passed them all.
 func (t *Table) closed(v Verdict, q *Request, tr *Trace) Verdict {
@@ -13,8 +14,11 @@ func (t *Table) closed(v Verdict, q *Request, tr *Trace) Verdict {
 	}
 	if q.Now != 0 { // else no maintenance is open
 		if w, until := t.maintained(v, q.Client, q.Now, tr); w != nil {
-			return Verdict{Reason: Maintenance, Status: statusUnavailable, Tenant: v.Tenant, Host: v.Host, Until: until, Page: w.page}
+			return Verdict{Reason: Maintenance, Status: statusUnavailable, Tenant: v.Tenant, Host: v.Host, Route: v.Route, Until: until, Page: w.page}
 		}
+	}
+	if refusal, yes := t.draining(v, q, tr); yes {
+		return refusal
 	}
 	tr.limits(v.Route)
 	tr.retries(v.Tenant, v.Route)

@@ -24,7 +24,7 @@ import (
 //	apply N                                               compile with the files below then/N/ laid over
 //	apply N force                                         and apply it whatever the force rule says
 //	lever block PREFIX until TIME                         operators order something: also suspend TENANT,
-//	                                                      maintenance TENANT [until TIME]
+//	                                                      maintenance TENANT [until TIME], drain TENANT[/BACKEND] [until TIME]
 //	dial IP:PORT                                          whether a backend may be dialled there
 //
 // A file below then/N/ that says "deleted" is deleted by that step.
@@ -131,6 +131,11 @@ func (s *story) order(words []string) {
 		s.levers.Suspended = map[string]tenancy.Order{words[1]: o}
 	case "maintenance":
 		s.levers.Maintenance = map[string]tenancy.Order{words[1]: o}
+	case "drain":
+		tenant, backend, _ := strings.Cut(words[1], "/")
+		s.levers.Drained = append(s.levers.Drained, tenancy.DrainOrder{Tenant: tenant, Backend: backend, Order: o})
+	case "undrain":
+		s.levers.Drained = slices.DeleteFunc(s.levers.Drained, func(d tenancy.DrainOrder) bool { return d.Of() == words[1] })
 	default:
 		s.t.Fatalf("unknown lever %q", words[0])
 	}

@@ -10,13 +10,14 @@ import (
 )
 
 // Levers are what operators have ordered over the command socket, beside what
-// the files say: networks that are blocked, tenants that are suspended or in
-// maintenance. A value that a Table was given is never written again. The zero
+// the files say: networks that are blocked, tenants that are suspended, in
+// maintenance or drained, backends that are drained. A value that a Table was given is never written again. The zero
 // Levers orders nothing.
 type Levers struct {
 	Blocks      []BlockOrder     `json:"blocks,omitempty"`
 	Suspended   map[string]Order `json:"suspended,omitempty"`   // by tenant
 	Maintenance map[string]Order `json:"maintenance,omitempty"` // by tenant
+	Drained     []DrainOrder     `json:"drained,omitempty"`
 }
 
 // Order is who ordered something, when, why and for how long.
@@ -54,8 +55,9 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // levers are Levers, compiled. Nil orders nothing.
 type levers struct {
-	said  Levers
-	block *ipallow.Timed
+	said    Levers
+	block   *ipallow.Timed
+	drained map[string]*drained // by tenant
 }
 
 // WithLevers returns a table that decides as t does, with these orders in place
@@ -64,12 +66,12 @@ func (t *Table) WithLevers(l Levers, generation uint64) *Table {
 	next := *t
 	next.generation = generation
 	next.levers = nil
-	if len(l.Blocks)+len(l.Suspended)+len(l.Maintenance) > 0 {
+	if len(l.Blocks)+len(l.Suspended)+len(l.Maintenance)+len(l.Drained) > 0 {
 		entries := make([]ipallow.TimedEntry, len(l.Blocks))
 		for i, b := range l.Blocks {
 			entries[i] = ipallow.TimedEntry{Prefix: b.Prefix, Until: b.Until.Unix()}
 		}
-		next.levers = &levers{said: l, block: ipallow.NewTimed(entries)}
+		next.levers = &levers{said: l, block: ipallow.NewTimed(entries), drained: newDrained(l.Drained)}
 	}
 	return &next
 }

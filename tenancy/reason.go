@@ -21,6 +21,7 @@ const (
 	NoRoute                   // a path that no route of the host owns
 	Suspended                 // a tenant that an operator has suspended
 	Maintenance               // a tenant, host or route that is closed for a while
+	Draining                  // a tenant, or all backends of a route, that an operator drains
 	RateLimited               // one request more than a tenant, route or client may send just then
 	AuthRequired              // somebody without the right name and password
 	TooManyInFlight           // one more in progress than there may be
@@ -32,7 +33,6 @@ const (
 	BackendProtocol           // a malformed answer of the backend
 	BackendTimeout            // no answer of the backend in time
 	TotalTimeout              // an exchange that takes longer than timeouts.total
-	Draining                  // the gateway is going down
 	Internal                  // a fault of the gateway
 	ClientGone                // the client left before its answer
 	reasonsEnd
@@ -58,6 +58,7 @@ var reasons = [reasonsEnd]struct {
 	NoRoute:            {"no_route", statusNotFound, true},
 	Suspended:          {"suspended", statusUnavailable, false},
 	Maintenance:        {"maintenance", statusUnavailable, true},
+	Draining:           {"draining", statusUnavailable, false},
 	RateLimited:        {"rate_limited", statusTooManyRequests, false},
 	AuthRequired:       {"auth_required", statusUnauthorized, true},
 	TooManyInFlight:    {"too_many_in_flight", statusUnavailable, false},
@@ -69,7 +70,6 @@ var reasons = [reasonsEnd]struct {
 	BackendProtocol:    {"backend_protocol", statusBadGateway, false},
 	BackendTimeout:     {"backend_timeout", statusGatewayTimeout, false},
 	TotalTimeout:       {"total_timeout", statusGatewayTimeout, false},
-	Draining:           {"draining", statusUnavailable, false},
 	Internal:           {"internal", statusInternal, false},
 	ClientGone:         {"client_gone", statusClientGone, false},
 }

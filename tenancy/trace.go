@@ -36,6 +36,7 @@ const (
 	gateRoute       = "route"
 	gateSuspended   = "suspended"
 	gateMaintenance = "maintenance"
+	gateDrain       = "drain"
 	gateLimits      = "limits"
 	gateAuth        = "auth"
 	gateRetries     = "retries"

@@ -34,7 +34,9 @@ type Verdict struct {
 	// alone: the answer depends on Status and on nothing else.
 	Tenant *Tenant
 	Host   *Host
-	Route  *Route
+	// Route is where Forward leads; maintenance and draining name it, too, since
+	// what they refuse anew goes on where it is open.
+	Route *Route
 	// Until is the Unix second at which what refuses ends; 0 where nobody knows.
 	Until int64
 	// Page is what the answer shows in place of our own page; nil for that.

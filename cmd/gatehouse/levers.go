@@ -30,25 +30,30 @@ func blockCommand() *cobra.Command {
 		if len(args) > 0 {
 			return pull(cmd, *config, *asJSON, admin.LeverOrder{Lever: admin.Block, Of: args[0], For: *length, Why: *why})
 		}
-		client, err := clientOf(*config)
-		if err != nil {
-			return err
-		}
-		list, err := client.Levers(cmd.Context())
-		if err != nil {
-			return err
-		}
-		list = slices.DeleteFunc(list, func(l admin.LeverStatus) bool { return l.Lever != admin.Block })
-		if *asJSON {
-			return printJSON(cmd.OutOrStdout(), list)
-		}
-		if len(list) == 0 {
-			fmt.Fprintln(cmd.OutOrStdout(), "nothing is blocked by command")
-			return nil
-		}
-		return printLevers(cmd.OutOrStdout(), list)
+		return listLevers(cmd, *config, *asJSON, admin.Block)
 	}
 	return cmd
+}
+
+// listLevers prints the orders of one kind.
+func listLevers(cmd *cobra.Command, config string, asJSON bool, of admin.Lever) error {
+	client, err := clientOf(config)
+	if err != nil {
+		return err
+	}
+	list, err := client.Levers(cmd.Context())
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(l admin.LeverStatus) bool { return l.Lever != of })
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), list)
+	}
+	if len(list) == 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "nothing is %s by command\n", past(of))
+		return nil
+	}
+	return printLevers(cmd.OutOrStdout(), list)
 }
 
 func unblockCommand() *cobra.Command {
@@ -115,27 +120,49 @@ func lever(cmd *cobra.Command, order func(args []string) admin.LeverOrder) *cobr
 // pull gives an order and says what became of it. One that a restart would
 // forget is not fine.
 func pull(cmd *cobra.Command, config string, asJSON bool, o admin.LeverOrder) error {
+	_, done, err := give(cmd, config, o)
+	if err != nil {
+		return err
+	}
+	return report(cmd, asJSON, done)
+}
+
+// give gives an order.
+func give(cmd *cobra.Command, config string, o admin.LeverOrder) (client *admin.Client, done admin.LeverDone, err error) {
 	if err := gateway.CheckOrder(o); err != nil {
-		return usageError{fmt.Errorf("%s: %w", cmd.CommandPath(), err)}
+		return nil, done, usageError{fmt.Errorf("%s: %w", cmd.CommandPath(), err)}
 	}
-	client, err := clientOf(config)
-	if err != nil {
-		return err
+	if client, err = clientOf(config); err != nil {
+		return nil, done, err
 	}
-	done, err := client.Pull(cmd.Context(), o)
-	if err != nil {
-		return err
-	}
+	done, err = client.Pull(cmd.Context(), o)
+	return client, done, err
+}
+
+// report says what became of an order.
+func report(cmd *cobra.Command, asJSON bool, done admin.LeverDone) (err error) {
 	if asJSON {
 		err = printJSON(cmd.OutOrStdout(), done)
 	} else {
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s%s, in force as generation %d\n", done.Order.Of, past(o.Lever), untilOf(done.Until), done.Generation)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: %s%s, in force as generation %d%s\n",
+			done.Order.Of, past(done.Order.Lever), untilOf(done.Until), done.Generation, inProgress(done))
+	}
+	for _, note := range done.Notes {
+		fmt.Fprintf(cmd.ErrOrStderr(), "gatehouse: %s\n", note)
 	}
 	if err == nil && done.NotKept != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "gatehouse: it is not kept, and a restart would forget it: %s\n", done.NotKept)
 		return notFine{}
 	}
 	return err
+}
+
+// inProgress says what a drain waits for.
+func inProgress(done admin.LeverDone) string {
+	if done.Order.Lever != admin.Drain || done.InFlight == 0 {
+		return ""
+	}
+	return "; " + plural(done.InFlight, "request") + " in progress"
 }
 
 // past says what a lever has done.
@@ -151,6 +178,10 @@ func past(l admin.Lever) string {
 		return "resumed"
 	case admin.MaintenanceOn:
 		return "in maintenance"
+	case admin.Drain:
+		return "drained"
+	case admin.Undrain:
+		return "no longer drained by command"
 	}
 	return "no longer in maintenance by command"
 }

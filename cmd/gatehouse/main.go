@@ -75,7 +75,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		runCommand(), demoCommand(), checkCommand(), explainCommand(), reloadCommand(),
-		blockCommand(), unblockCommand(), suspendCommand(), resumeCommand(), maintenanceCommand(),
+		blockCommand(), unblockCommand(), suspendCommand(), resumeCommand(), maintenanceCommand(), drainCommand(),
 		statusCommand(), certsCommand(), acmeCommand(), keysCommand(), hashPasswordCommand(), schemaCommand(), versionCommand(),
 	)
 	return root

@@ -27,12 +27,15 @@ type Levers struct {
 	Pull func(ctx context.Context, o LeverOrder, actor string) (LeverDone, error)
 	// List returns what is in force.
 	List func() []LeverStatus
+	// Progress says how many requests are in progress where something is
+	// drained: of is TENANT or TENANT/BACKEND. It counts none of what there is not.
+	Progress func(of string) DrainProgress
 }
 
 // LeverOrder is an order.
 type LeverOrder struct {
 	Lever Lever  `json:"lever"`
-	Of    string `json:"of"`            // a network, or a tenant's id
+	Of    string `json:"of"`            // a network, a tenant's id, or a tenant's backend
 	For   string `json:"for,omitempty"` // like "24h"; empty: until it is taken back
 	Why   string `json:"why,omitempty"`
 }
@@ -44,11 +47,15 @@ type LeverDone struct {
 	Generation uint64     `json:"generation"` // of the table that has it in force
 	// NotKept says why a restart would forget it; empty: it would not.
 	NotKept string `json:"not_kept,omitempty"`
+	// Notes say what the order has left behind that its giver may not want.
+	Notes []string `json:"notes,omitempty"`
+	// InFlight are the requests in progress of what is drained.
+	InFlight int `json:"in_flight,omitempty"`
 }
 
 // LeverStatus is an order in force.
 type LeverStatus struct {
-	Lever Lever     `json:"lever"` // Block, Suspend or MaintenanceOn
+	Lever Lever     `json:"lever"` // Block, Suspend, MaintenanceOn or Drain
 	Of    string    `json:"of"`
 	By    string    `json:"by"`
 	At    time.Time `json:"at"`

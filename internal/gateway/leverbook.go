@@ -53,7 +53,7 @@ func (b *leverBook) load(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("what operators have ordered (block, suspend, maintenance) cannot be read: %w", err)
+		return fmt.Errorf("what operators have ordered (block, suspend, maintenance, drain) cannot be read: %w", err)
 	}
 	var held tenancy.Levers
 	if cause := json.Unmarshal(text, &held); cause != nil {
@@ -97,6 +97,7 @@ func inForce(l tenancy.Levers, now time.Time) tenancy.Levers {
 		Blocks:      slices.DeleteFunc(slices.Clone(l.Blocks), func(o tenancy.BlockOrder) bool { return over(&o.Order) }),
 		Suspended:   maps.Clone(l.Suspended),
 		Maintenance: maps.Clone(l.Maintenance),
+		Drained:     slices.DeleteFunc(slices.Clone(l.Drained), func(o tenancy.DrainOrder) bool { return over(&o.Order) }),
 	}
 	maps.DeleteFunc(next.Maintenance, func(_ string, o tenancy.Order) bool { return over(&o) })
 	return next

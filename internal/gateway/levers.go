@@ -21,7 +21,7 @@ import (
 const (
 	// blocksMax bounds the networks that are blocked by command: what is for
 	// long, or many, belongs into a set below block. All that is ordered is one
-	// blob of the state, 12 MiB at most.
+	// blob of the state, 15 MiB at most.
 	blocksMax = 10_000
 	// closedTenantsMax bounds the tenants that are suspended, and those in
 	// maintenance by command.
@@ -39,8 +39,10 @@ const (
 // pull is an order, checked.
 type pull struct {
 	admin.LeverOrder
-	prefix netip.Prefix // of a block
-	length time.Duration
+	prefix  netip.Prefix // of a block
+	tenant  string       // of a drain
+	backend string       // the same; "" for the whole tenant
+	length  time.Duration
 }
 
 // CheckOrder says what is wrong with an order whatever is served.
@@ -57,6 +59,11 @@ func readOrder(o admin.LeverOrder) (p pull, err error) {
 		if p.prefix, err = ipallow.ParsePrefix(o.Of); err != nil {
 			return p, err
 		}
+	case admin.Drain, admin.Undrain:
+		if p.tenant, p.backend, err = readDrained(o.Of); err != nil {
+			return p, err
+		}
+		p.Of = (&tenancy.DrainOrder{Tenant: p.tenant, Backend: p.backend}).Of()
 	case admin.Suspend, admin.Resume, admin.MaintenanceOn, admin.MaintenanceOff:
 	default:
 		return p, fmt.Errorf("there is no lever %q", o.Lever)
@@ -132,7 +139,12 @@ func (g *gateway) enforce(p *pull, actor string) (done admin.LeverDone, number u
 	g.current.Store(&next)
 	g.server.Apply(next.table)
 	g.metrics.Applied(next.table.Generation(), len(next.result.Quarantined))
-	return admin.LeverDone{Order: p.LeverOrder, Until: order.Until, Generation: next.table.Generation()}, number, nil
+	done = admin.LeverDone{Order: p.LeverOrder, Until: order.Until, Generation: next.table.Generation()}
+	if p.Lever == admin.Drain {
+		done.InFlight = g.server.InFlight(p.tenant, p.backend)
+		done.Notes = drainNotes(g.server.Pools(p.tenant), p.backend)
+	}
+	return done, number, nil
 }
 
 // change does to l what was ordered.
@@ -140,6 +152,8 @@ func (p *pull) change(l *tenancy.Levers, order tenancy.Order, current *loaded) e
 	switch p.Lever {
 	case admin.Block, admin.Unblock:
 		return p.changeBlocks(l, order)
+	case admin.Drain, admin.Undrain:
+		return p.drain(l, order, current)
 	case admin.Suspend:
 		return p.close(&l.Suspended, order, current)
 	case admin.MaintenanceOn:
@@ -174,15 +188,10 @@ func (p *pull) changeBlocks(l *tenancy.Levers, order tenancy.Order) error {
 	return nil
 }
 
-// close notes that a tenant is closed. It is known by its file, too: one whose
-// file is broken may be closed as any other.
+// close notes that a tenant is closed.
 func (p *pull) close(closed *map[string]tenancy.Order, order tenancy.Order, current *loaded) error {
-	if current.table.Tenant(p.Of) == nil && !slices.Contains(current.files, p.Of) {
-		hint := ""
-		if near := conf.Nearest(p.Of, current.tenantIDs()); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
-		return fmt.Errorf("there is no tenant %q%s", p.Of, hint)
+	if err := current.knowsTenant(p.Of); err != nil {
+		return err
 	}
 	if len(*closed) >= closedTenantsMax {
 		return fmt.Errorf("%d tenants are closed by command already", len(*closed))
@@ -200,6 +209,19 @@ func (p *pull) reopen(closed map[string]tenancy.Order, how string) error {
 	}
 	delete(closed, p.Of)
 	return nil
+}
+
+// knowsTenant refuses a tenant that there is not. It is known by its file, too:
+// one whose file is broken may be closed as any other.
+func (l *loaded) knowsTenant(id string) error {
+	if l.table.Tenant(id) != nil || slices.Contains(l.files, id) {
+		return nil
+	}
+	hint := ""
+	if near := conf.Nearest(id, l.tenantIDs()); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return fmt.Errorf("there is no tenant %q%s", id, hint)
 }
 
 // tenantIDs lists tenants that are served or have a file.
@@ -229,6 +251,10 @@ func (g *gateway) leverStatus() []admin.LeverStatus {
 	}
 	for _, id := range slices.Sorted(maps.Keys(held.Maintenance)) {
 		add(admin.MaintenanceOn, id, held.Maintenance[id])
+	}
+	slices.SortFunc(held.Drained, func(a, b tenancy.DrainOrder) int { return cmp.Compare(a.Of(), b.Of()) })
+	for _, d := range held.Drained {
+		add(admin.Drain, d.Of(), d.Order)
 	}
 	return list
 }

@@ -174,3 +174,28 @@ func TestLeversBesideFiles(t *testing.T) {
 		t.Errorf("in force are %+v", list)
 	}
 }
+
+// TestReadDrained is about how a tenant or backend may be written.
+func TestReadDrained(t *testing.T) {
+	t.Parallel()
+	for of, want := range map[string]string{
+		"acme":                          "acme",
+		"acme/10.4.1.10:8080":           "acme/10.4.1.10:8080",
+		"acme/https://App.example:8":    "acme/app.example:8",
+		"acme/http://[2001:db8::1]:80/": "acme/[2001:db8::1]:80",
+		"/10.4.1.10:8080":               "",
+		"acme/":                         "",
+		"":                              "",
+	} {
+		p, err := readOrder(admin.LeverOrder{Lever: admin.Drain, Of: of})
+		if want == "" {
+			if err == nil {
+				t.Errorf("%q is read as %q of %q", of, p.backend, p.tenant)
+			}
+			continue
+		}
+		if err != nil || p.Of != want {
+			t.Errorf("%q is read as %q, %v, want %q", of, p.Of, err, want)
+		}
+	}
+}

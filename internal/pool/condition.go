@@ -55,6 +55,9 @@ func (s seat) standing(now time.Time) (st Standing, again time.Time) {
 	case Down:
 		return TakenOut, time.Time{}
 	}
+	if d := s.drained.Load(); d.holds(now) {
+		return Draining, d.Until
+	}
 	c := &s.condition
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,6 +98,7 @@ func (p *Pool) eject(m *Member, now time.Time, why string) {
 
 // adopted has a member keep what p still goes by.
 func (m *Member) adopted(p *Pool) {
+	m.drain(p.drainOf(m.backend), time.Now())
 	c, rules := &m.condition, &p.plan.Rules
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,11 +119,12 @@ func (m *Member) adopted(p *Pool) {
 func (p *Pool) mayEject(m *Member, now time.Time) bool {
 	ejected, active, others := 0, 0, 0
 	for _, s := range p.seats {
-		if s.declared.state != Active {
+		st, _ := s.standing(now)
+		if st == Draining || st == TakenOut {
 			continue
 		}
 		active++
-		switch st, _ := s.standing(now); {
+		switch {
 		case st == Ejected && s.Member == m:
 			return true
 		case st == Ejected:
@@ -182,6 +187,10 @@ func (p *Pool) Status(now time.Time) []BackendStatus {
 		b.Standing, _ = s.standing(now)
 		if s.declared.state != Active {
 			b.Why = "state: " + s.declared.state.String()
+			continue
+		}
+		if d := s.drained.Load(); b.Standing == Draining && d != nil {
+			b.Since, b.Why = d.Since, d.Why
 			continue
 		}
 		b.Since, b.Why = s.condition.story(b.Standing)

@@ -33,6 +33,7 @@ type Member struct {
 	failures  atomic.Int64 // in a row
 	probing   atomic.Bool  // one request tries it after an ejection
 	condition condition
+	drained   atomic.Pointer[Drained] // by whom it is taken out of the rotation; nil for nobody
 
 	mu     sync.Mutex
 	idle   []*Conn // the one used last is at the end, and the next to be used
@@ -88,11 +89,11 @@ func (m *Member) pop() *Conn {
 	return c
 }
 
-// push reports whether c was taken in.
+// push reports whether c was taken in. A drained member keeps no connection.
 func (m *Member) push(c *Conn) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || len(m.idle) >= idleConns {
+	if m.closed || len(m.idle) >= idleConns || m.drained.Load().holds(c.since) {
 		return false
 	}
 	m.idle = append(m.idle, c)

@@ -28,14 +28,21 @@ func (p *Pool) Round(hash uint64, repeatable bool) Round {
 // not allocate.
 func (r *Round) Next(now time.Time) *Member {
 	r.Release()
-	seat := r.pick(r.pool.current(now))
-	if seat < 0 {
-		return nil
+	for {
+		seat := r.pick(r.pool.current(now))
+		if seat < 0 {
+			return nil
+		}
+		r.tried.add(uint8(seat))
+		r.member = r.pool.seats[seat].Member
+		r.member.inFlight.Add(1)
+		if !r.member.drained.Load().holds(now) {
+			return r.member
+		}
+		// It was drained since the view was made: whoever did that sees either
+		// the request counted or none.
+		r.Release()
 	}
-	r.tried.add(uint8(seat))
-	r.member = r.pool.seats[seat].Member
-	r.member.inFlight.Add(1)
-	return r.member
 }
 
 // Release says that the backend whose turn it is has nothing more to do for the

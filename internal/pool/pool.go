@@ -19,6 +19,8 @@ type Options struct {
 	// It keeps its connections, its counts and what is known of its health. A nil
 	// Adopt knows none.
 	Adopt func(key string) *Member
+	// Drains are the backends that an operator has drained.
+	Drains Drains
 	// Notify is told when a backend's condition changes; it may be nil. It is
 	// called by whoever found out and must not wait.
 	Notify func(Transition)
@@ -35,6 +37,7 @@ type Pool struct {
 	table  []uint8 // see newTable; nil where nothing is hashed
 	turn   atomic.Uint64
 	view   atomic.Pointer[view]
+	drains atomic.Pointer[Drains]
 	making sync.Mutex // held while a view is made
 }
 
@@ -48,6 +51,7 @@ type seat struct {
 // of equal key count once, so that no attempt goes twice to the same one.
 func New(name string, plan *Plan, o Options) *Pool {
 	p := &Pool{name: name, plan: plan, notify: o.Notify}
+	p.drains.Store(&o.Drains)
 	for _, b := range plan.Backends {
 		known := func(s seat) bool { return s.declared.Key() == b.Key() }
 		if slices.ContainsFunc(p.seats, known) {

@@ -72,8 +72,7 @@ func newView(p *Pool, now time.Time) *view {
 		st, again := s.standing(now)
 		switch st {
 		case Up:
-			since, _ := s.condition.story(Up)
-			share, more := p.plan.Rules.SlowStart.ramp(since, now)
+			share, more := p.plan.Rules.SlowStart.ramp(s.risen(), now)
 			v.add(primary+s.tier(), uint8(i), share*uint64(s.declared.weight))
 			v.dueAt(more)
 		case Ejected:
@@ -89,6 +88,15 @@ func newView(p *Pool, now time.Time) *view {
 		}
 	}
 	return v
+}
+
+// risen returns since when the seat, which is up, gets requests.
+func (s seat) risen() time.Time {
+	since, _ := s.condition.story(Up)
+	if d := s.drained.Load(); d != nil && d.Until.After(since) {
+		return d.Until
+	}
+	return since
 }
 
 func (v *view) add(at int, seat uint8, weight uint64) {

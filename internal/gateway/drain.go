@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gatehouse/internal/admin"
+	"gatehouse/internal/conf"
+	"gatehouse/internal/pool"
+	"gatehouse/proxy"
+	"gatehouse/tenancy"
+)
+
+// drainsMax bounds the tenants and backends that are drained by command: what is
+// for long belongs into the files. Each may take 700 bytes of the blob that all
+// orders share.
+const drainsMax = 4_000
+
+// readDrained reads what a drain is of: TENANT, or TENANT/BACKEND with the
+// backend as status shows it or by its address alone.
+func readDrained(of string) (tenant, backend string, err error) {
+	tenant, backend, ok := strings.Cut(of, "/")
+	backend = strings.TrimPrefix(strings.TrimPrefix(backend, "http://"), "https://")
+	if backend = strings.ToLower(strings.TrimSuffix(backend, "/")); tenant == "" || ok && backend == "" {
+		return "", "", fmt.Errorf("%q is neither TENANT nor TENANT/BACKEND", of)
+	}
+	return tenant, backend, nil
+}
+
+// drain notes that a tenant or a backend of it is drained, or no longer. A
+// backend is drained in the table in use; what is drained may be taken back
+// whatever became of it.
+func (p *pull) drain(l *tenancy.Levers, order tenancy.Order, current *loaded) error {
+	next := tenancy.DrainOrder{Tenant: p.tenant, Backend: p.backend, Order: order}
+	i := slices.IndexFunc(l.Drained, func(d tenancy.DrainOrder) bool { return d.Tenant == p.tenant && d.Backend == p.backend })
+	switch {
+	case p.Lever == admin.Undrain && i < 0:
+		return fmt.Errorf("%s is not drained by command", next.Of())
+	case p.Lever == admin.Undrain:
+		l.Drained = slices.Delete(l.Drained, i, i+1)
+		return nil
+	}
+	if err := current.knowsDrained(p.tenant, p.backend); err != nil {
+		return err
+	}
+	switch {
+	case i >= 0:
+		l.Drained[i] = next
+	case len(l.Drained) >= drainsMax:
+		return fmt.Errorf("%d tenants and backends are drained by command already; write state: drain into the files", len(l.Drained))
+	default:
+		l.Drained = append(l.Drained, next)
+	}
+	return nil
+}
+
+// knowsDrained refuses a tenant or a backend that there is not.
+func (l *loaded) knowsDrained(tenant, backend string) error {
+	if err := l.knowsTenant(tenant); err != nil || backend == "" {
+		return err
+	}
+	t := l.table.Tenant(tenant)
+	if t == nil {
+		return fmt.Errorf("tenant %q is not served, and its backends are not known; drain the tenant", tenant)
+	}
+	var addresses []string
+	for _, r := range t.Routes() {
+		for _, b := range r.Backends() {
+			addresses = append(addresses, b.Address())
+		}
+	}
+	if slices.Contains(addresses, backend) {
+		return nil
+	}
+	hint := ""
+	if near := nearestBackend(backend, addresses); near != "" {
+		hint = fmt.Sprintf("; did you mean %s/%s?", tenant, near)
+	}
+	return fmt.Errorf("tenant %q has no backend %q%s", tenant, backend, hint)
+}
+
+// nearestBackend is the address that was probably meant: the only one of that
+// host, or one that is spelt nearly so.
+func nearestBackend(backend string, addresses []string) string {
+	for _, a := range addresses {
+		if strings.HasPrefix(a, backend+":") {
+			return a
+		}
+	}
+	return conf.Nearest(backend, addresses)
+}
+
+// drainNotes says which routes a drain of a backend has left with nobody who
+// takes requests.
+func drainNotes(pools []proxy.PoolStats, address string) []string {
+	var notes []string
+	for _, p := range pools {
+		has, up, ejected := false, 0, 0
+		for _, b := range p.Backends {
+			has = has || b.Backend.Address() == address
+			switch b.Standing {
+			case pool.Up:
+				up++
+			case pool.Ejected:
+				ejected++
+			}
+		}
+		switch {
+		case !has || up > 0:
+		case ejected > 0:
+			notes = append(notes, fmt.Sprintf("route %q has no backend left but such as are ejected for failing requests", p.Route))
+		default:
+			notes = append(notes, fmt.Sprintf("route %q has no backend left that takes requests: new ones are answered 503", p.Route))
+		}
+	}
+	return notes
+}
+
+// drainProgress says how many requests are in progress where something is
+// drained.
+func (g *gateway) drainProgress(of string) admin.DrainProgress {
+	tenant, backend, err := readDrained(of)
+	if err != nil {
+		return admin.DrainProgress{Of: of}
+	}
+	return admin.DrainProgress{Of: of, InFlight: g.server.InFlight(tenant, backend)}
+}
