@@ -91,6 +91,8 @@ func (ex *exchange) answerFields() []http1.Field {
 			}
 		case http1.EqualFold(f.Name, "date"):
 			dated = true
+		case http1.EqualFold(f.Name, "location"):
+			f.Value = ex.outward(f.Value)
 		}
 		w.fields = append(w.fields, f)
 	}

@@ -135,7 +135,7 @@ func (s *Server) serveExchange(ex *exchange) {
 		return
 	}
 	ex.bound()
-	if s.admitClient(ex) && s.takePlace(ex) && s.authenticate(ex) && s.admitRequest(ex) {
+	if s.admitClient(ex) && s.takePlace(ex) && s.authenticate(ex) && s.admitRequest(ex) && !s.redirect(ex) {
 		ex.work.trip.run(ex)
 	}
 }

@@ -42,7 +42,7 @@ var pages = makePages()
 
 func makePages() map[int]*page {
 	made := make(map[int]*page)
-	for _, status := range []int{308, 400, 401, 403, 404, 405, 408, 413, 414, 417, 421, 429, 431, 500, 502, 503, 504, 505} {
+	for _, status := range []int{301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 408, 413, 414, 417, 421, 429, 431, 500, 502, 503, 504, 505} {
 		title := strconv.Itoa(status) + " " + http1.Reason(status)
 		made[status] = &page{
 			before: []byte("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>" + title +
@@ -80,10 +80,7 @@ func (s *Server) refuse(ex *exchange, status int, reason tenancy.Reason) {
 	if own := ex.verdict.Page; own != nil && reason == tenancy.Maintenance {
 		p = &page{whole: own.Bytes()}
 	}
-	ex.status = status
-	w := ex.work
-	w.made = w.made[:0]
-	w.fields = append(w.fields[:0], ownFields...)
+	ex.beginOwn()
 	switch status {
 	case http.StatusUnauthorized:
 		ex.addField("WWW-Authenticate", ex.challenge)
@@ -92,8 +89,21 @@ func (s *Server) refuse(ex *exchange, status int, reason tenancy.Reason) {
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		ex.addField("Retry-After", ex.retryAfter())
 	}
+	ex.show(status, p)
+}
+
+// beginOwn begins the fields of an answer of ours.
+func (ex *exchange) beginOwn() {
+	w := ex.work
+	w.made = w.made[:0]
+	w.fields = append(w.fields[:0], ownFields...)
+}
+
+// show sends an answer of ours, whose own fields are begun.
+func (ex *exchange) show(status int, p *page) {
+	ex.status = status
 	ex.addStanding(false)
-	if err := ex.answer(status, w.fields, http1.ContentLength, int64(p.length())); err != nil {
+	if err := ex.answer(status, ex.work.fields, http1.ContentLength, int64(p.length())); err != nil {
 		ex.down.abort()
 		return
 	}

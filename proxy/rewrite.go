@@ -186,12 +186,12 @@ func named(remove []string, set []tenancy.Field, name []byte) bool {
 }
 
 // appendRequest appends the head that goes to a backend: the request line byte
-// for byte, Host, what passes of the client's fields in their order, then what
+// for byte but for a path that the route rewrites, Host, what passes of the client's fields in their order, then what
 // we say. Expect is repeated only while its answer is awaited.
 func (ex *exchange) appendRequest(b []byte, to *pool.Backend) []byte {
 	b = append(b, ex.method...)
 	b = append(b, ' ')
-	b = append(b, ex.path...)
+	b = ex.verdict.Route.AppendPath(b, ex.path)
 	if ex.hasQuery {
 		b = append(b, '?')
 		b = append(b, ex.query...)
@@ -218,6 +218,9 @@ func (ex *exchange) appendOurs(b []byte) []byte {
 	b = appendAddr(b, ex.client)
 	b = append(b, "\r\nX-Forwarded-Proto: https\r\n"...)
 	b = appendValue(b, "X-Forwarded-Host", ex.authority)
+	if prefix := ex.verdict.Route.ForwardedPrefix(); prefix != "" {
+		b = http1.AppendFieldString(b, "X-Forwarded-Prefix", prefix)
+	}
 	b = appendValue(b, "X-Request-Id", ex.ref[:])
 	b = http1.AppendFieldString(b, "X-Tenant", ex.verdict.Tenant.ID())
 	if rules := ex.verdict.Route.Headers(); rules != nil {

@@ -44,11 +44,17 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 		r.places, r.retries = former.places, former.retries
 	}
 	for _, route := range routes {
+		if route.Redirect() != nil {
+			continue
+		}
 		if p := former.withKey(route.Plan().Key()); p != nil && r.withKey(p.Plan().Key()) == nil {
 			r.add(p, route)
 		}
 	}
 	for _, route := range routes {
+		if route.Redirect() != nil {
+			continue // it has no backends
+		}
 		p := r.withKey(route.Plan().Key())
 		if p == nil {
 			p = pool.New(t.ID()+" "+poolLabel(route.Plan(), route), route.Plan(), pool.Options{

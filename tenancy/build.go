@@ -111,6 +111,7 @@ func (b *builder) compile() *Tenant {
 		asks[i] = b.loadPairs(h.spec.TLS)
 	}
 	t.certificates = b.pairs.loaded
+	b.checkLeads(spec.Redirect, spec.Backends)
 	var common *site
 	for i, h := range b.v.hosts {
 		if b.overfull {
@@ -124,6 +125,7 @@ func (b *builder) compile() *Tenant {
 			common = s
 		}
 		t.hosts = append(t.hosts, b.compileHost(t, h, s, asks[i]))
+		b.checkRounds(s, h.name)
 	}
 	b.noteUnusedPools()
 	b.readExpect()
@@ -143,7 +145,7 @@ func (b *builder) lay(over, on *SettingsSpec) {
 
 // hasOwn reports whether the entry says more than a name.
 func (s *HostSpec) hasOwn() bool {
-	return s.Access != nil || s.BasicAuth != nil || s.Backends.Set() || len(s.Routes) > 0 || s.SettingsSpec.written()
+	return s.Access != nil || s.BasicAuth != nil || s.Backends.Set() || s.Redirect != nil || len(s.Routes) > 0 || s.SettingsSpec.written()
 }
 
 // written reports whether anything is set.

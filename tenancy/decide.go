@@ -66,7 +66,8 @@ func (t *Table) Connect(q *Hello, tr *Trace) Verdict {
 	return Verdict{Action: Forward, Tenant: h.tenant, Host: h}
 }
 
-// Request judges the head of a request over TLS; Forward sets Host and Route.
+// Request judges the head of a request over TLS; Forward sets Host and Route,
+// which may redirect the request once the gates behind this one have passed it.
 // The gates are those of the product contract, in its order.
 func (t *Table) Request(q *Request, tr *Trace) Verdict {
 	if q.Listener.perRequest() {
@@ -119,6 +120,10 @@ func (h *Host) route(q *Request, tr *Trace) Verdict {
 		if l := admits(levels, q.Client, q.Now); l != nil {
 			return l.refusal(h)
 		}
+	}
+	if r.rewrite.ambiguous(q.Path) {
+		tr.ambiguous(h, pathRewritten)
+		return Verdict{Reason: AmbiguousPath, Status: statusBadRequest, Tenant: h.tenant, Host: h}
 	}
 	return Verdict{Action: Forward, Tenant: h.tenant, Host: h, Route: r}
 }

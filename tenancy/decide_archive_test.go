@@ -20,6 +20,7 @@ import (
 //
 //	GET URL from IP [sni NAME] [at TIME] [on LISTENER]   what happens to a request, gate by gate
 //	brief GET URL ...                                     the verdict alone
+//	to URL from IP ...                                    where a redirect leads, the query as it is written
 //	location URL                                          where plain HTTP is redirected to
 //	apply N                                               compile with the files below then/N/ laid over
 //	apply N force                                         and apply it whatever the force rule says
@@ -100,6 +101,8 @@ func (s *story) answer(line string) {
 		s.location(words[1])
 	case words[0] == "dial":
 		fmt.Fprintf(&s.out, "%s: %v\n", line, s.table.MayDial(netip.MustParseAddrPort(words[1])))
+	case words[0] == "to":
+		s.redirected(words)
 	case words[0] == "brief":
 		v := s.table.Judge(s.question(words[1:]), nil)
 		fmt.Fprintf(&s.out, "%s: %s\n", strings.Join(words[1:], " "), describe(v))
@@ -209,6 +212,23 @@ func (s *story) location(url string) {
 		return
 	}
 	fmt.Fprintf(&s.out, "location %s: %s\n", url, s.table.AppendLocation(nil, v.Host, request.Authority, request.Path))
+}
+
+// redirected tells where a GET is led.
+func (s *story) redirected(words []string) {
+	words[0] = "GET"
+	q := s.question(words)
+	v := s.table.Judge(q, nil)
+	_, query, hasQuery := strings.Cut(words[1], "?")
+	target := q.Path
+	if hasQuery {
+		target += "?" + query
+	}
+	to := describe(v)
+	if v.Action == tenancy.Redirect {
+		to = string(s.table.AppendRedirect(nil, v, []byte(q.Host), []byte(target)))
+	}
+	fmt.Fprintf(&s.out, "to %s: %s\n", words[1], to)
 }
 
 // compile compiles the tree after what is applied, and applies it if it may be.

@@ -103,6 +103,8 @@ func (d digester) site(s *site) {
 		d.numbers(r.buffer, int64(r.attempts))
 		d.headers(r.headers)
 		d.maintenance(r.closing)
+		d.redirect(r.redirect)
+		d.rewrite(r.rewrite)
 	}
 }
 

@@ -21,6 +21,7 @@ type expectCase struct {
 	reason   Reason
 	prefix   string // of the route that must be chosen; "" for any
 	backend  string // address that must be among those chosen; "" for any
+	location string // where a redirect must lead; "" for anywhere
 	pos      conf.Pos
 }
 
@@ -190,6 +191,9 @@ func (b *builder) readChosen(c *expectCase, s *ExpectSpec) {
 			b.report.Fault(chosen.at.Pos, "remove it", "%s is %q, but only what is forwarded has one", chosen.name, chosen.at.V)
 		}
 	}
+	if c.location = s.Location.V; s.Location.Set() && s.Is.Set() && c.action != Redirect {
+		b.report.Fault(s.Location.Pos, "remove it", "location is %q, but only a redirect has one", c.location)
+	}
 	if s.Route.Set() {
 		if c.prefix = s.Route.V; !strings.HasPrefix(c.prefix, "/") {
 			b.report.Fault(s.Route.Pos, "", "route %q does not begin with /; expected the prefix of a route", s.Route.V)
@@ -214,7 +218,7 @@ func (t *Table) judgeCases(id string, cases []expectCase, say func(p conf.Pos, h
 			failed++
 			continue
 		}
-		if got := c.differs(t.Judge(c.question, nil)); got != "" {
+		if got := c.differs(t, t.Judge(c.question, nil)); got != "" {
 			hint := fmt.Sprintf("gatehouse explain %s --from %s shows each gate", shellWord(c.url), c.question.From)
 			say(c.pos, hint, "%s %s from %s: %s; expected %s", c.question.Method, c.url, c.question.From, got, c.expected())
 			failed++
@@ -236,10 +240,14 @@ func shellWord(text string) string {
 }
 
 // differs says what v is in the words of the case, or "" if it is as expected.
-func (c *expectCase) differs(v Verdict) string {
+func (c *expectCase) differs(t *Table, v Verdict) string {
 	switch {
 	case v.Action != c.action || v.Reason != c.reason:
 		return v.String()
+	case c.location != "":
+		if to := string(t.AppendRedirect(nil, v, []byte(c.question.Host), []byte(c.question.Path))); to != c.location {
+			return "redirect to " + to
+		}
 	case c.prefix != "" && !samePrefix(v.Route.prefix, c.prefix):
 		return fmt.Sprintf("forward by route %q", v.Route.prefix)
 	case c.backend != "" && !slices.ContainsFunc(v.Route.plan.Backends, func(b *pool.Backend) bool { return b.Address() == c.backend }):
@@ -258,8 +266,8 @@ func (c *expectCase) expected() string {
 	if c.prefix != "" {
 		text += fmt.Sprintf(" by route %q", c.prefix)
 	}
-	if c.backend != "" {
-		text += " to " + c.backend
+	if to := c.backend + c.location; to != "" { // no case has both
+		text += " to " + to
 	}
 	return text
 }

@@ -50,7 +50,7 @@ func (t *Table) Judge(q Question, tr *Trace) Verdict {
 		return v
 	}
 	request.SNI = v.Host.Identity()
-	return t.Request(request, tr).authenticated(q.User, tr)
+	return t.Request(request, tr).authenticated(q.User, tr).leadsElsewhere(tr)
 }
 
 func (q *Question) request(listener *Listener, now int64) *Request {

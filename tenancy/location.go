@@ -8,6 +8,11 @@ import "strconv"
 // and query of the request, is copied as it came and must have been parsed.
 // With room in dst it does not allocate.
 func (t *Table) AppendLocation(dst []byte, h *Host, authority, target []byte) []byte {
+	return append(t.appendOrigin(dst, h, authority), target...)
+}
+
+// appendOrigin appends scheme, name and port.
+func (t *Table) appendOrigin(dst []byte, h *Host, authority []byte) []byte {
 	dst = append(dst, "https://"...)
 	if h.wildcard {
 		var buffer [HostBytesMax]byte
@@ -20,7 +25,7 @@ func (t *Table) AppendLocation(dst []byte, h *Host, authority, target []byte) []
 		dst = append(dst, ':')
 		dst = strconv.AppendInt(dst, int64(t.publicPort), 10)
 	}
-	return append(dst, target...)
+	return dst
 }
 
 // httpsPort is the port that an https URL does not write.

@@ -28,6 +28,7 @@ const (
 	pathDots         = "it has a segment that is . or .."
 	pathParameter    = `it has ";" on a host with protected routes`
 	pathDoubleEscape = "it has an escaped escape on a host with protected routes"
+	pathRewritten    = "behind the prefix that is rewritten it has another separator"
 	pathOverlong     = "it has a byte sequence that some programs read as an ASCII character"
 )
 

@@ -26,8 +26,10 @@ type Route struct {
 	attempts int
 	buffer   int64
 	headers  *HeaderRules
-	closing  *maintenance // nil: it is never closed
-	pass     []string     // lower case, sorted
+	closing  *maintenance  // nil: it is never closed
+	pass     []string      // lower case, sorted
+	redirect *RedirectRule // nil: it forwards
+	rewrite  *rewriting    // nil: paths go on as they came
 	index    int
 	pos      conf.Pos
 

@@ -31,8 +31,9 @@ type routeDraft struct {
 	specs    []*RouteSpec // the wider first
 	exchange ExchangeSpec
 	backends conf.OneOrMany[pool.BackendSpec]
-	own      []level  // of this route alone
-	guards   []*Guard // of this route alone
+	redirect redirects // in place of backends
+	own      []level   // of this route alone
+	guards   []*Guard  // of this route alone
 	ceilings []*Ceiling
 }
 
@@ -41,6 +42,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	settings := b.settings
 	b.lay(&spec.SettingsSpec, &settings)
 	spec.Retries.checkNarrow(b.report)
+	b.checkLeads(spec.Redirect, spec.Backends)
 	s := &site{
 		levels:   b.hostLevels(t, spec),
 		paths:    settings.pathRules(),
@@ -61,11 +63,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 			"the tenant has more than %d routes, those of all hosts taken together", allRoutesMost)
 		return s
 	}
-	backends := b.v.spec.Backends
-	if spec.Backends.Set() {
-		backends = spec.Backends
-	}
-	drafts := b.draftRoutes(&settings, backends, spec)
+	drafts := b.draftRoutes(&settings, spec)
 	if b.overfull {
 		return s
 	}
@@ -75,6 +73,8 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		s.reach = max(s.reach, len(d.match)+1, len(d.folded)+1)
 	}
 	b.nest(s, t, drafts)
+	b.checkRounds(s, "")
+	b.warnUncovered(s, drafts)
 	return s
 }
 
@@ -94,9 +94,13 @@ func (b *builder) compileHSTS(s *site, merged *tlsconfig.HSTSSpec) {
 
 // draftRoutes gathers the routes of tenant and host by what they match, the
 // longest first. A host's own backends are the route "/".
-func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[pool.BackendSpec], host *HostSpec) []*routeDraft {
+func (b *builder) draftRoutes(settings *SettingsSpec, host *HostSpec) []*routeDraft {
 	byMatch := make(map[string]*routeDraft)
-	if backends.Set() {
+	backends, redirect := b.outset(host)
+	switch {
+	case redirect.spec != nil:
+		byMatch[""] = &routeDraft{prefix: "/", pos: redirect.spec.Pos, exchange: settings.ExchangeSpec, redirect: redirect}
+	case backends.Set():
 		byMatch[""] = &routeDraft{prefix: "/", pos: backends.Pos, exchange: settings.ExchangeSpec, backends: backends}
 	}
 	for i, routes := range []conf.Map[RouteSpec]{b.v.spec.Routes, host.Routes} {
@@ -118,11 +122,12 @@ func (b *builder) draftRoutes(settings *SettingsSpec, backends conf.OneOrMany[po
 			level[match] = e.Pos
 			d := byMatch[match]
 			if d == nil {
-				d = &routeDraft{prefix: e.Key, pos: e.Pos, exchange: settings.ExchangeSpec, backends: backends}
+				d = &routeDraft{prefix: e.Key, pos: e.Pos, exchange: settings.ExchangeSpec, backends: backends, redirect: redirect}
 				byMatch[match] = d
 			}
 			d.match, d.folded, d.prefix, d.pos = match, foldedMatch(match), e.Key, e.Pos
 			b.mergeRoute(d, &e.V)
+			d.lead(&e.V, host, i == 1)
 			if g := b.guard(routeName(e.Key, host, i == 1), e.V.BasicAuth); g != nil {
 				d.guards = append(d.guards, g)
 			}
@@ -157,6 +162,8 @@ func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
 	checkRouteTimeouts(spec.Timeouts, b.report)
 	checkRouteLimits(spec.Limits, b.report)
 	spec.Retries.checkNarrow(b.report)
+	b.checkLeads(spec.Redirect, spec.Backends)
+	spec.checkRewrite(b.report)
 	if !spec.fits() {
 		b.overfull = true
 		return
@@ -279,6 +286,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		headers:  b.compileHeaders(d.exchange.Headers),
 		pass:     d.exchange.passHeaders(),
 		closing:  b.compileMaintenance(d.exchange.Maintenance),
+		rewrite:  d.compileRewrite(),
 		index:    len(t.routes),
 		pos:      d.pos,
 
@@ -287,9 +295,12 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 	if r.fold {
 		r.match = d.folded
 	}
-	if d.backends.Set() {
+	switch {
+	case d.redirect.spec != nil:
+		r.plan, r.redirect = new(pool.Plan), d.redirect.spec.compile(d.redirect.match)
+	case d.backends.Set():
 		r.plan = b.compilePlan(d.backends, &d.exchange.PoolRulesSpec)
-	} else {
+	default:
 		r.plan = new(pool.Plan)
 		b.report.Fault(d.pos, "add backends: [URL]", "route %q has no backends, and neither has its tenant", d.prefix)
 	}

@@ -37,10 +37,11 @@ type TenantSpec struct {
 	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests must bring; those of host and routes must admit, too"`
 	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" doc:"where requests go that no route sends elsewhere; needed unless there are only routes that name theirs. pool:NAME in place of URLs is one of pools" example:"[http://10.4.1.10:8080]"`
 	Pools     conf.Map[PoolSpec]               `conf:"pools" doc:"named backends, written pool:NAME where backends stand: a tenant moves from one to another by a word" example:"{next: {backends: [http://10.4.2.10:8080]}}"`
+	Redirect  *RedirectSpec                    `conf:"redirect" doc:"in place of backends: where clients are led to"`
 	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes with settings of their own; the longest decides, and the access of each that contains the path must admit" example:"{/reports/: {timeouts: {first_byte: 10m}}}"`
 	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"requests and their verdicts; a new version of this file for which one fails is refused"`
 	SettingsSpec
-	Later conf.Later `conf:"databases,forward_auth,client_certs,redirect"`
+	Later conf.Later `conf:"databases,forward_auth,client_certs"`
 }
 
 // HostSpec is an entry of hosts: a name, or a map with keys that hold for this
@@ -51,10 +52,11 @@ type HostSpec struct {
 	Access    *AccessSpec                      `conf:"access" doc:"who may come in to this host; the tenant's access must admit, too"`
 	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests for this host must bring; the tenant's must admit, too"`
 	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the tenant's" doc:"in place of the tenant's backends" example:"[http://10.4.9.9:80]"`
+	Redirect  *RedirectSpec                    `conf:"redirect" doc:"where clients are led to, whatever routes the tenant has; routes of this host may differ"`
 	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes; merged with the tenant's by their prefix"`
 	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"as a tenant's"`
 	SettingsSpec
-	Later conf.Later `conf:"forward_auth,client_certs,redirect"`
+	Later conf.Later `conf:"forward_auth,client_certs"`
 }
 
 // RouteSpec is a path prefix as written.
@@ -63,8 +65,10 @@ type RouteSpec struct {
 	Access    *AccessSpec                      `conf:"access" doc:"who may reach these paths; tenant, host and enclosing routes must admit, too"`
 	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests for these paths must bring; those of tenant, host and enclosing routes must admit, too"`
 	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the host's" doc:"where requests for these paths go" example:"[http://10.4.1.30:8080]"`
+	Redirect  *RedirectSpec                    `conf:"redirect" doc:"in place of backends: where clients are led to"`
+	Rewrite   *RewriteSpec                     `conf:"rewrite" doc:"what becomes of the path on the way to a backend: strip_prefix, or another prefix or path. Access is decided by the path that came"`
 	ExchangeSpec
-	Later conf.Later `conf:"forward_auth,client_certs,rewrite,redirect,canary,mirror"`
+	Later conf.Later `conf:"forward_auth,client_certs,canary,mirror"`
 }
 
 // SettingsSpec is what merges from defaults to group, tenant and host.
@@ -149,19 +153,20 @@ type PathsSpec struct {
 
 // ExpectSpec is a request and the verdict that its author expects.
 type ExpectSpec struct {
-	Pos     conf.Pos
-	Get     conf.At[string] `conf:"get,one" doc:"URL of a GET request" example:"https://pa.acme.example/login"`
-	Post    conf.At[string] `conf:"post,one" doc:"URL of a POST request"`
-	Put     conf.At[string] `conf:"put,one" doc:"URL of a PUT request"`
-	Delete  conf.At[string] `conf:"delete,one" doc:"URL of a DELETE request"`
-	Head    conf.At[string] `conf:"head,one" doc:"URL of a HEAD request"`
-	Options conf.At[string] `conf:"options,one" doc:"URL of an OPTIONS request"`
-	From    conf.At[string] `conf:"from,required" doc:"address of the client" example:"203.0.113.5"`
-	Is      conf.At[string] `conf:"is,required" doc:"forward, redirect, or refuse and the reason" example:"refuse ip_not_allowed"`
-	At      conf.At[string] `conf:"at" default:"no until has passed" doc:"when: a date, or a date and time with its zone" example:"2027-02-01T09:00 Europe/Riga"`
-	User    conf.At[string] `conf:"user" default:"nobody" doc:"who asks, with the right password, where there is basic_auth" example:"ops"`
-	Route   conf.At[string] `conf:"route" doc:"prefix of the route that must be chosen; / for a host's own backends" example:"/reports/"`
-	Backend conf.At[string] `conf:"backend" doc:"a backend that must be among those chosen" example:"http://10.4.1.30:8080"`
+	Pos      conf.Pos
+	Get      conf.At[string] `conf:"get,one" doc:"URL of a GET request" example:"https://pa.acme.example/login"`
+	Post     conf.At[string] `conf:"post,one" doc:"URL of a POST request"`
+	Put      conf.At[string] `conf:"put,one" doc:"URL of a PUT request"`
+	Delete   conf.At[string] `conf:"delete,one" doc:"URL of a DELETE request"`
+	Head     conf.At[string] `conf:"head,one" doc:"URL of a HEAD request"`
+	Options  conf.At[string] `conf:"options,one" doc:"URL of an OPTIONS request"`
+	From     conf.At[string] `conf:"from,required" doc:"address of the client" example:"203.0.113.5"`
+	Is       conf.At[string] `conf:"is,required" doc:"forward, redirect, or refuse and the reason" example:"refuse ip_not_allowed"`
+	At       conf.At[string] `conf:"at" default:"no until has passed" doc:"when: a date, or a date and time with its zone" example:"2027-02-01T09:00 Europe/Riga"`
+	User     conf.At[string] `conf:"user" default:"nobody" doc:"who asks, with the right password, where there is basic_auth" example:"ops"`
+	Route    conf.At[string] `conf:"route" doc:"prefix of the route that must be chosen; / for a host's own backends" example:"/reports/"`
+	Location conf.At[string] `conf:"location" doc:"where a redirect must lead, without a query" example:"https://www.acme.example/login"`
+	Backend  conf.At[string] `conf:"backend" doc:"a backend that must be among those chosen" example:"http://10.4.1.30:8080"`
 }
 
 // ListenerSpec is a TCP address that TLS is served on, as written.

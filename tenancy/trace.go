@@ -171,7 +171,7 @@ func (t *Trace) route(h *Host, r *Route) {
 	case r == nil:
 		t.refuse(gateRoute, h.pos, fmt.Sprintf("no route of %q owns the path", h.name))
 	default:
-		t.pass(gateRoute, r.pos, fmt.Sprintf("route %q to %s", r.prefix, planWords(r.plan)))
+		t.pass(gateRoute, r.pos, fmt.Sprintf("route %q to %s", r.prefix, r.destination()+r.rewrite.described()))
 	}
 }
 

@@ -7,7 +7,7 @@ type Action uint8
 const (
 	Refuse   Action = iota
 	Forward         // go on: to the next door, and after Request to the backends of Route
-	Redirect        // answer with the https address of the same thing
+	Redirect        // answer with another address: Table.AppendRedirect builds it
 )
 
 // String returns the word that expect cases use.

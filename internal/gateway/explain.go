@@ -64,7 +64,10 @@ func explain(t *tenancy.Table, q admin.ExplainQuery) (admin.Explanation, error) 
 		}
 	}
 	if v.Action == tenancy.Redirect {
-		e.Location = string(t.AppendLocation(nil, v.Host, []byte(question.Host), []byte(target)))
+		if v.Route != nil {
+			e.Route = v.Route.Prefix()
+		}
+		e.Location = string(t.AppendRedirect(nil, v, []byte(question.Host), []byte(target)))
 	}
 	return e, nil
 }
