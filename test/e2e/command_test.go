@@ -13,6 +13,8 @@ import (
 // packages says what installs a program.
 var packages = map[string]string{
 	"nginx":    "nginx",
+	"ip":       "iproute2",
+	"nft":      "nftables",
 	"curl":     "curl",
 	"openssl":  "openssl",
 	"chromium": "chromium",

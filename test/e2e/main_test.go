@@ -15,6 +15,10 @@ import (
 var binary = filepath.Join(os.TempDir(), fmt.Sprintf("gatehouse-e2e-%d", os.Getpid()))
 
 func TestMain(m *testing.M) {
+	if order, is := os.LookupEnv(workerEnv); is {
+		fmt.Fprintln(os.Stderr, beWorker(order))
+		os.Exit(1)
+	}
 	flag.Parse()
 	// Debian keeps daemons outside the path of ordinary users.
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"net/http"
@@ -161,4 +162,26 @@ func (p *process) refused(words ...string) {
 			p.t.Errorf("gatehouse run said %q, want %q in it", said, word)
 		}
 	}
+}
+
+// metric is a series as it stands, 0 where there is none.
+func (w *world) metric(t *testing.T, series string) (value float64) {
+	t.Helper()
+	answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", w.admin))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("the metrics are answered with %s", answer.Status)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		if rest, ok := strings.CutPrefix(lines.Text(), series+" "); ok {
+			if _, err := fmt.Sscan(rest, &value); err != nil {
+				t.Fatalf("%s: %v", series, err)
+			}
+		}
+	}
+	return value
 }
