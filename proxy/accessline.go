@@ -71,6 +71,9 @@ func appendBackend(b []byte, ex *exchange) []byte {
 	b = append(b, `,"backend":"`...)
 	b = append(b, ex.backend...)
 	b = appendNumber(b, `","attempts":`, int64(ex.attempts))
+	if ex.canary {
+		b = append(b, `,"canary":true`...)
+	}
 	if ex.connected > 0 {
 		b = appendMillis(b, `,"connect_ms":`, ex.connected)
 	}

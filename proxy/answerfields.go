@@ -101,6 +101,9 @@ func (ex *exchange) answerFields() []http1.Field {
 			ex.addField(rules.ResponseSet[i].Name, rules.ResponseSet[i].Value)
 		}
 	}
+	if ex.dealt > 0 {
+		ex.addBucket()
+	}
 	ex.addStanding(dated)
 	return w.fields
 }

@@ -57,6 +57,7 @@ type exchange struct {
 	status    int            // what the client got, 0 when nothing; 499 when it had gone
 	reason    tenancy.Reason // NoReason unless refused, failed or ended early
 	backend   string         // address of the backend that was tried last, "" for none
+	canary    bool           // of the canary
 	attempts  int            // connections to backends that were tried
 	queued    time.Duration  // spent on waiting for its turn
 	connected time.Duration  // spent on dialling
@@ -71,6 +72,7 @@ type exchange struct {
 	phrase    []byte        // the backend's reason phrase, nil for our own answers
 	challenge string        // of a 401
 	retry     time.Duration // after which a refused client may come again; 0 for the usual
+	dealt     int           // the bucket of a client that had none, and one more; 0 for none
 	guarded   bool          // a password was asked for: Authorization is not forwarded
 	panicked  bool
 	work      *workspace

@@ -18,6 +18,7 @@ import (
 
 	"gatehouse/internal/conf"
 	"gatehouse/internal/metrics"
+	"gatehouse/internal/token"
 	"gatehouse/ipallow"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
@@ -34,9 +35,10 @@ type gateway struct {
 
 // setup is what a gateway may have besides its tenant.
 type setup struct {
-	rules *tenancy.Listener // nil where clients connect directly
-	files fstest.MapFS      // beside the tenant's file
-	plane DataPlane
+	rules   *tenancy.Listener // nil where clients connect directly
+	files   fstest.MapFS      // beside the tenant's file
+	plane   DataPlane
+	signing token.Key
 }
 
 // startGateway compiles the text of the tenant's file and serves it.
@@ -52,7 +54,7 @@ func startGateway(t testing.TB, tenant string, with setup) *gateway {
 		Log:     slog.New(slog.NewTextHandler(events, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: metrics.New(ReasonNames()...),
 
-		DataPlane: max(with.plane, planeOf(t)),
+		DataPlane: max(with.plane, planeOf(t)), Signing: with.signing,
 	})}
 	index, roots := testCertificates(t)
 	g.roots = roots

@@ -22,6 +22,7 @@ import (
 // application that has a fault in what was asked of it.
 func (t *trip) reached(status int) {
 	now := t.ex.started.Add(t.ex.firstByte)
+	t.faredWith(status)
 	switch status {
 	case http.StatusBadGateway:
 		t.round.Failed(now, "answered 502")
@@ -36,7 +37,8 @@ func (t *trip) reached(status int) {
 
 // unreached notes that a connection could not be opened within limit.
 func (t *trip) unreached(err error, limit time.Duration) {
-	if how := dialFault(err, limit < t.times.Connect); how != "" {
+	how := dialFault(err, limit < t.times.Connect)
+	if t.blameless = how == ""; !t.blameless {
 		t.round.Failed(time.Now(), how)
 	}
 }

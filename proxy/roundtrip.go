@@ -21,6 +21,9 @@ type trip struct {
 	why   tenancy.Reason
 	round pool.Round
 
+	canary    *canary // whose request it is; nil for none
+	blameless bool    // the last attempt failed for no fault of the backend
+
 	held     []byte      // the body, when it was read before a backend was taken
 	heldIn   *copyBuffer // what held lies in, if it is of that size
 	buffered bool        // the body is held, or there is none
@@ -68,16 +71,20 @@ func (t *trip) run(ex *exchange) {
 		began = time.Now() // the client has taken its time
 	}
 	t.until = ex.notAfter(began.Add(attemptsTime * t.times.Connect))
-	p := ex.run.pools[ex.verdict.Route.Index()]
+	p := t.choose()
 	t.round = p.Round(ex.placement(p.Plan().Rules.Balance), t.repeatable())
 	ex.run.retries.budget.Done(ex.s.clock.at(began))
-	most := ex.verdict.Route.Attempts()
+	most := t.attempts()
 	for n, now := 0, began; n < most && (n == 0 || now.Before(t.until)); n, now = n+1, time.Now() {
-		member := t.round.Next(now)
+		member := t.next(n, now)
 		if member == nil || n > 0 && !t.again(now) {
 			break
 		}
-		if t.try(member) != repeat {
+		o := t.try(member)
+		if t.canary != nil {
+			t.faredBy(o)
+		}
+		if o != repeat {
 			return
 		}
 	}

@@ -21,6 +21,8 @@ type running struct {
 	pools []*pool.Pool
 	// distinct holds each pool once.
 	distinct []*pool.Pool
+	// canaries are those of the routes, by Route.Index; nil if the tenant has none.
+	canaries []*canary
 	keys     []string // of distinct, in the same order
 	routes   []string // the first that has it, in the same order
 	labels   []string // what tells them from others, in the same order
@@ -44,33 +46,48 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 		r.places, r.retries = former.places, former.retries
 	}
 	for _, route := range routes {
-		if route.Redirect() != nil {
-			continue
-		}
-		if p := former.withKey(route.Plan().Key()); p != nil && r.withKey(p.Plan().Key()) == nil {
-			r.add(p, route)
+		for _, plan := range route.Plans() {
+			if p := former.withKey(plan.Key()); p != nil && r.withKey(plan.Key()) == nil {
+				r.add(p, route)
+			}
 		}
 	}
+	build := poolBuilder{s, t, r, former, drains}
 	for _, route := range routes {
-		if route.Redirect() != nil {
-			continue // it has no backends
+		if route.Redirect() == nil { // otherwise it has no backends
+			r.pools[route.Index()] = build.pool(route, route.Plan())
 		}
-		p := r.withKey(route.Plan().Key())
-		if p == nil {
-			p = pool.New(t.ID()+" "+poolLabel(route.Plan(), route), route.Plan(), pool.Options{
-				Guard:  s.mayDial,
-				Drains: drains,
-				Adopt:  func(key string) *pool.Member { return former.orphan(key, r) },
-				Notify: func(c pool.Transition) { s.backendChanged(r.metrics, c) },
-			})
-			r.add(p, route)
-		}
-		r.pools[route.Index()] = p
 	}
+	build.canaries(routes)
 	r.metrics.Pools(r.poolBackends)
 	s.bind(r, routes, former)
 	r.logins = s.loginsOf(routes, former)
 	return r
+}
+
+// poolBuilder makes the pools of a tenant's running half.
+type poolBuilder struct {
+	server *Server
+	tenant *tenancy.Tenant
+	into   *running
+	former *running
+	drains pool.Drains
+}
+
+// pool returns the pool of a plan of a route, and makes it if there is none.
+func (b *poolBuilder) pool(route *tenancy.Route, plan *pool.Plan) *pool.Pool {
+	r := b.into
+	if p := r.withKey(plan.Key()); p != nil {
+		return p
+	}
+	p := pool.New(b.tenant.ID()+" "+poolLabel(plan, route), plan, pool.Options{
+		Guard:  b.server.mayDial,
+		Drains: b.drains,
+		Adopt:  func(key string) *pool.Member { return b.former.orphan(key, r) },
+		Notify: func(c pool.Transition) { b.server.backendChanged(r.metrics, c) },
+	})
+	r.add(p, route)
+	return p
 }
 
 // withKey returns the pool of these backends, nil if there is none.
@@ -113,6 +130,9 @@ func (r *running) add(p *pool.Pool, first *tenancy.Route) {
 func poolLabel(p *pool.Plan, first *tenancy.Route) string {
 	if p.Name != "" {
 		return "pool:" + p.Name
+	}
+	if p != first.Plan() && p.Rules.Optional {
+		return first.Prefix() + " canary"
 	}
 	return first.Prefix()
 }

@@ -7,6 +7,8 @@ type Stats struct {
 	Tenants map[string]TenantStats // by id
 	Limits  map[string][]LimitUse  // by id, of tenants that have any
 	Pools   map[string][]PoolStats // by id
+
+	Canaries map[string][]CanaryStats // by id, of tenants that have any
 }
 
 // TenantStats counts what is open of one tenant.
@@ -18,7 +20,7 @@ type TenantStats struct {
 // Stats counts what is open now, by tenant. It looks at every connection: it is
 // for people, not for each scrape.
 func (s *Server) Stats() Stats {
-	stats := Stats{Tenants: make(map[string]TenantStats), Limits: s.limitUses(), Pools: s.poolStats(time.Now())}
+	stats := Stats{Tenants: make(map[string]TenantStats), Limits: s.limitUses(), Pools: s.poolStats(time.Now()), Canaries: s.canaryStats()}
 	s.registry.each(func(w *watch) {
 		c := w.conn
 		if !c.settled.Load() || c.peer.tenantID == "" {

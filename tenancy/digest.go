@@ -94,7 +94,10 @@ func (d digester) site(s *site) {
 	d.limits(s.limits)
 	for _, r := range s.routes {
 		d.text(r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","))
-		d.flags(r.fold)
+		d.flags(r.fold, r.canary != nil)
+		if r.canary != nil {
+			d.text(r.canary.key)
+		}
 		d.levels(r.levels)
 		d.guards(r.guards)
 		d.timeouts(r.timeouts)

@@ -17,17 +17,19 @@ type redirects struct {
 
 // outset is where a host's requests go that no route sends elsewhere: the
 // narrower of tenant and host that says it decides, whichever of the two it says.
-func (b *builder) outset(host *HostSpec) (backends conf.OneOrMany[pool.BackendSpec], redirect redirects) {
+func (b *builder) outset(host *HostSpec) (to destination, redirect redirects) {
 	tenant := b.v.spec
+	to = tenant.destination().below(host.destination())
+	to.check(b.report)
 	switch {
 	case host.Backends.Set():
-		return host.Backends, redirects{}
+		return to, redirects{}
 	case host.Redirect != nil:
-		return tenant.Backends, redirects{spec: host.Redirect}
+		return to, redirects{spec: host.Redirect}
 	case tenant.Backends.Set():
-		return tenant.Backends, redirects{}
+		return to, redirects{}
 	}
-	return tenant.Backends, redirects{spec: tenant.Redirect}
+	return to, redirects{spec: tenant.Redirect}
 }
 
 // lead has a route go where spec says. A host that leads elsewhere does so for

@@ -19,6 +19,7 @@ type Route struct {
 	levels   []level  // of the route and of every route whose prefix contains it
 	guards   []*Guard // of tenant, host, and every route whose prefix contains it
 	plan     *pool.Plan
+	canary   *Canary // nil for none
 	timeouts Timeouts
 	limits   *Limits
 	bodyPos  conf.Pos // where limits.body is written; zero where it is not
@@ -69,6 +70,23 @@ func (r *Route) Backends() []*pool.Backend { return slices.Clone(r.plan.Backends
 // Plan returns the backends and how they are used. Routes of a tenant, also of
 // successive tables, whose plans have equal keys may share a running pool.
 func (r *Route) Plan() *pool.Plan { return r.plan }
+
+// Canary returns the backends that some requests go to in place of those of Plan;
+// nil for none.
+func (r *Route) Canary() *Canary { return r.canary }
+
+// Plans returns the plan of the route, and what stands beside it; none where it
+// redirects.
+func (r *Route) Plans() []*pool.Plan {
+	if r.redirect != nil {
+		return nil
+	}
+	plans := []*pool.Plan{r.plan}
+	if r.canary != nil {
+		plans = append(plans, r.canary.plan)
+	}
+	return plans
+}
 
 // Timeouts returns the bounds of exchanges on this route.
 func (r *Route) Timeouts() Timeouts { return r.timeouts }

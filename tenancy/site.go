@@ -30,7 +30,7 @@ type routeDraft struct {
 	folded   string       // match as it looks without regard to case
 	specs    []*RouteSpec // the wider first
 	exchange ExchangeSpec
-	backends conf.OneOrMany[pool.BackendSpec]
+	to       destination
 	redirect redirects // in place of backends
 	own      []level   // of this route alone
 	guards   []*Guard  // of this route alone
@@ -96,12 +96,12 @@ func (b *builder) compileHSTS(s *site, merged *tlsconfig.HSTSSpec) {
 // longest first. A host's own backends are the route "/".
 func (b *builder) draftRoutes(settings *SettingsSpec, host *HostSpec) []*routeDraft {
 	byMatch := make(map[string]*routeDraft)
-	backends, redirect := b.outset(host)
+	to, redirect := b.outset(host)
 	switch {
 	case redirect.spec != nil:
 		byMatch[""] = &routeDraft{prefix: "/", pos: redirect.spec.Pos, exchange: settings.ExchangeSpec, redirect: redirect}
-	case backends.Set():
-		byMatch[""] = &routeDraft{prefix: "/", pos: backends.Pos, exchange: settings.ExchangeSpec, backends: backends}
+	case to.backends.Set():
+		byMatch[""] = &routeDraft{prefix: "/", pos: to.backends.Pos, exchange: settings.ExchangeSpec, to: to}
 	}
 	for i, routes := range []conf.Map[RouteSpec]{b.v.spec.Routes, host.Routes} {
 		if len(routes) > routesMost {
@@ -122,7 +122,7 @@ func (b *builder) draftRoutes(settings *SettingsSpec, host *HostSpec) []*routeDr
 			level[match] = e.Pos
 			d := byMatch[match]
 			if d == nil {
-				d = &routeDraft{prefix: e.Key, pos: e.Pos, exchange: settings.ExchangeSpec, backends: backends, redirect: redirect}
+				d = &routeDraft{prefix: e.Key, pos: e.Pos, exchange: settings.ExchangeSpec, to: to, redirect: redirect}
 				byMatch[match] = d
 			}
 			d.match, d.folded, d.prefix, d.pos = match, foldedMatch(match), e.Key, e.Pos
@@ -169,10 +169,8 @@ func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
 		return
 	}
 	b.w.decoder.Merge(&d.exchange, &spec.ExchangeSpec)
-	if spec.Backends.Set() {
-		d.backends = spec.Backends
-		checkBesidePool(spec, b.report)
-	}
+	d.to = d.to.below(spec.destination())
+	checkBesidePool(spec, b.report)
 	d.specs = append(d.specs, spec)
 }
 
@@ -298,8 +296,9 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 	switch {
 	case d.redirect.spec != nil:
 		r.plan, r.redirect = new(pool.Plan), d.redirect.spec.compile(d.redirect.match)
-	case d.backends.Set():
-		r.plan = b.compilePlan(d.backends, &d.exchange.PoolRulesSpec)
+	case d.to.backends.Set():
+		r.plan = b.compilePlan(d.to.backends, &d.exchange.PoolRulesSpec)
+		r.canary = b.compileCanary(d.to.canary, &d.exchange.PoolRulesSpec, r.plan)
 	default:
 		r.plan = new(pool.Plan)
 		b.report.Fault(d.pos, "add backends: [URL]", "route %q has no backends, and neither has its tenant", d.prefix)

@@ -34,6 +34,7 @@ const (
 	gateAuthority   = "authority"
 	gatePath        = "path"
 	gateRoute       = "route"
+	gateCanary      = "canary"
 	gateSuspended   = "suspended"
 	gateMaintenance = "maintenance"
 	gateDrain       = "drain"
@@ -172,6 +173,7 @@ func (t *Trace) route(h *Host, r *Route) {
 		t.refuse(gateRoute, h.pos, fmt.Sprintf("no route of %q owns the path", h.name))
 	default:
 		t.pass(gateRoute, r.pos, fmt.Sprintf("route %q to %s", r.prefix, r.destination()+r.rewrite.described()))
+		t.canary(r.canary)
 	}
 }
 

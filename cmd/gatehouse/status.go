@@ -69,6 +69,9 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if err := printPools(w, s.Tenants); err != nil {
 		return err
 	}
+	if err := printCanaries(w, s.Tenants); err != nil {
+		return err
+	}
 	printLimits(w, s.Tenants)
 	fmt.Fprintln(w)
 	if err := printLevers(w, s.Levers); err != nil {

@@ -37,6 +37,8 @@ type TenantStatus struct {
 	Connections int          `json:"connections"`
 	InFlight    int          `json:"in_flight"`
 	Pools       []PoolStatus `json:"pools,omitempty"`
+	// Canaries are those of its routes.
+	Canaries []CanaryStatus `json:"canaries,omitempty"`
 	// Limits are those that are written of how many requests there may be.
 	Limits []LimitStatus `json:"limits,omitempty"`
 }

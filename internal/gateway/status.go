@@ -82,7 +82,7 @@ func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
 		for _, h := range t.Hosts() {
 			s.Hosts = append(s.Hosts, h.Name())
 		}
-		s.Pools = poolStatus(stats.Pools[t.ID()])
+		s.Pools, s.Canaries = poolStatus(stats.Pools[t.ID()]), canaryStatus(stats.Canaries[t.ID()])
 		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
 		for _, l := range stats.Limits[t.ID()] {
 			s.Limits = append(s.Limits, admin.LimitStatus{Level: l.Level, Limit: l.Limit, Is: l.Text, Used: l.Used, Now: l.Now})
@@ -98,10 +98,12 @@ func backendsOf(t *tenancy.Tenant) []string {
 	backends := []string{}
 	seen := make(map[string]bool)
 	for _, r := range t.Routes() {
-		for _, b := range r.Backends() {
-			if u := backendURL(b); !seen[u] {
-				seen[u] = true
-				backends = append(backends, u)
+		for _, p := range r.Plans() {
+			for _, b := range p.Backends {
+				if u := backendURL(b); !seen[u] {
+					seen[u] = true
+					backends = append(backends, u)
+				}
 			}
 		}
 	}

@@ -96,6 +96,7 @@ func (e emitter) tenant(t *Tenant) {
 	e.moved(tenantBackendChanges, t.backendsUp.Load(), t.id, "up")
 	e.moved(tenantBackendChanges, t.backendsDown.Load(), t.id, "down")
 	e.moved(tenantRevoked, t.revoked.Load(), t.id)
+	e.canary(t)
 	e.limits(t)
 	e.pools(t)
 	e.durations(t)

@@ -39,6 +39,16 @@ var (
 		"Backends of a named pool (pool:NAME) or of a route by how they stand, where there are several or they are looked at.", "tenant", "route", "state")
 	tenantBackendChanges = desc("backend_transitions_total",
 		"Times that a backend began to get requests again, or ceased to because of its health.", "tenant", "to")
+	tenantCanaryRequests = desc("canary_requests_total",
+		"Requests that canaries had.", "tenant")
+	tenantCanaryErrors = desc("canary_errors_total",
+		"Requests that canaries failed or answered with 500 to 599.", "tenant")
+	tenantCanaryPassed = desc("canary_fallbacks_total",
+		"Requests that a canary did not take, or failed without harm, and that went to the backends beside it.", "tenant")
+	tenantCanaryGivenUp = desc("canary_aborts_total",
+		"Canaries given up because of their errors.", "tenant")
+	tenantCanariesDown = desc("canaries_aborted",
+		"Canaries of the table in use that are given up.", "tenant")
 	tenantRevoked = desc("revoked_total",
 		"Connections and requests cut because a change of the table no longer admits them.", "tenant")
 

@@ -28,6 +28,7 @@ type Tenant struct {
 	revoked         atomic.Uint64
 	backendsUp      atomic.Uint64 // transitions
 	backendsDown    atomic.Uint64
+	canary          canary
 	limits          limitUse
 	pools           atomic.Pointer[func() []PoolBackends]
 }

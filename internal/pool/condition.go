@@ -133,6 +133,9 @@ func (p *Pool) mayEject(m *Member, now time.Time) bool {
 			others++
 		}
 	}
+	if p.plan.Rules.Optional {
+		return p.plan.Rules.Ejection.Failures > 0
+	}
 	return others > 0 && p.plan.Rules.Ejection.may(ejected, active)
 }
 

@@ -13,6 +13,10 @@ type Rules struct {
 	Health   Health
 	// SlowStart has no effect where requests are placed by hash.
 	SlowStart SlowStart
+	// Optional says that another pool takes what this one does not: the last
+	// backend may be ejected as well, and one that is ejected gets no requests but
+	// those that try it.
+	Optional bool
 }
 
 // Plan is the declared half of a pool: its backends and how they are used. It is
@@ -40,6 +44,14 @@ func NewPlan(backends []*Backend, rules Rules) *Plan {
 // pool, whatever else they have in common.
 func (p *Plan) Named(name string) *Plan {
 	return &Plan{Name: name, Backends: p.Backends, Rules: p.Rules, key: p.key + "\nname " + name}
+}
+
+// AsOptional returns the same backends in a pool beside another one, see
+// [Rules].
+func (p *Plan) AsOptional() *Plan {
+	rules := p.Rules
+	rules.Optional = true
+	return &Plan{Name: p.Name, Backends: p.Backends, Rules: rules, key: p.key + "\noptional"}
 }
 
 // Key is equal for plans that have the same backends, reached and used in the

@@ -76,7 +76,9 @@ func newView(p *Pool, now time.Time) *view {
 			v.add(primary+s.tier(), uint8(i), share*uint64(s.declared.weight))
 			v.dueAt(more)
 		case Ejected:
-			v.add(ejectedPrimary+s.tier(), uint8(i), uint64(s.declared.weight))
+			if !p.plan.Rules.Optional {
+				v.add(ejectedPrimary+s.tier(), uint8(i), uint64(s.declared.weight))
+			}
 			v.probe(uint8(i), again, now)
 			continue
 		}

@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/tenancy"
+)
+
+// fare is how a canary has done. It outlives tables in which the canary means
+// the same.
+type fare struct {
+	rate     errorRate
+	givenUp  atomic.Pointer[givenUp]
+	requests atomic.Uint64
+	errors   atomic.Uint64
+}
+
+// givenUp is when and why a canary was given up.
+type givenUp struct {
+	at  time.Time
+	why string
+}
+
+// rateSlices is into how many parts the time of an errorRate is cut.
+const rateSlices = 10
+
+// errorRate counts requests and errors of the last so much time, exact to a
+// tenth of it.
+type errorRate struct {
+	within time.Duration
+	mu     sync.Mutex
+	slices [rateSlices]rateSlice
+}
+
+type rateSlice struct{ at, requests, errors int64 }
+
+// add counts and returns the sums.
+func (e *errorRate) add(now time.Time, requests, errors int64) (allRequests, allErrors int64) {
+	if e.within == 0 {
+		return 0, 0
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at := now.UnixNano() / int64(e.within/rateSlices)
+	current := &e.slices[at%rateSlices]
+	if current.at != at {
+		*current = rateSlice{at: at}
+	}
+	current.requests += requests
+	current.errors += errors
+	for i := range e.slices {
+		if s := &e.slices[i]; at-s.at < rateSlices {
+			allRequests += s.requests
+			allErrors += s.errors
+		}
+	}
+	return allRequests, allErrors
+}
+
+// fared notes what became of a request that the canary had, and gives the canary
+// up where its rule says so.
+func (c *canary) fared(requests, errors int64) {
+	c.fare.requests.Add(uint64(requests))
+	c.fare.errors.Add(uint64(errors))
+	c.metrics.Canary(uint64(requests), uint64(errors))
+	rule, now := c.rules.Abort, time.Now()
+	all, failed := c.fare.rate.add(now, requests, errors)
+	if rule.Of == 0 || errors == 0 || all < int64(rule.Of) || failed*100 < all*int64(rule.Errors) {
+		return
+	}
+	why := fmt.Sprintf("%d of %d requests failed within %s", failed, all, rule.Within)
+	if c.fare.givenUp.CompareAndSwap(nil, &givenUp{now, why}) {
+		c.metrics.CanaryGivenUp()
+		c.log.Warn("a canary was given up; everything goes to the backends beside it until the canary is written otherwise",
+			"pool", c.pool.Name(), "why", why, "rule", rule.String())
+	}
+}
+
+// CanaryStats is a canary of a tenant as it stands.
+type CanaryStats struct {
+	Rules    *tenancy.Canary
+	Route    string // the first that has it
+	Requests uint64 // that it had
+	Errors   uint64 // of them
+	GivenUp  time.Time
+	Why      string // it was given up; "" while it is not
+}
+
+// canaryStats describes the canaries of each tenant that has any, by its id.
+func (s *Server) canaryStats() map[string][]CanaryStats {
+	all := make(map[string][]CanaryStats)
+	snap := s.snapshot()
+	if snap == nil {
+		return all
+	}
+	for tenant, run := range snap.running {
+		seen := make(map[*canary]bool)
+		for _, c := range run.canaries {
+			if c == nil || seen[c] {
+				continue
+			}
+			seen[c] = true
+			stats := CanaryStats{Rules: c.rules, Route: c.route, Requests: c.fare.requests.Load(), Errors: c.fare.errors.Load()}
+			if end := c.fare.givenUp.Load(); end != nil {
+				stats.GivenUp, stats.Why = end.at, end.why
+			}
+			all[tenant.ID()] = append(all[tenant.ID()], stats)
+		}
+	}
+	return all
+}
