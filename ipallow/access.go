@@ -41,14 +41,17 @@ type Access struct {
 	refuseSet  bool
 }
 
-// Admits reports whether this level admits a at the Unix second now; 0 asks as
-// if no `until` had passed. It does not allocate.
-func (c *Access) Admits(a netip.Addr, now int64) bool {
+// AdmitsAt reports whether this level admits a. It does not allocate.
+func (c *Access) AdmitsAt(a netip.Addr, m Moment) bool {
 	if c == nil {
 		return true
 	}
-	return (c.public || c.allow.Contains(a, now)) && !c.except.Contains(a, now)
+	return (c.public || c.allow.ContainsAt(a, m)) && !c.except.ContainsAt(a, m)
 }
+
+// Admits is AdmitsAt while nothing is known of live sources, at the Unix second
+// now; 0 asks as if no `until` had passed.
+func (c *Access) Admits(a netip.Addr, now int64) bool { return c.AdmitsAt(a, Moment{Now: now}) }
 
 // Public returns the reason for which everybody is admitted, and false where a
 // list decides.
@@ -96,6 +99,9 @@ func (c *Access) Except() *List {
 	return c.except
 }
 
+// Sources returns the live sources of the level, each as often as it is named.
+func (c *Access) Sources() []*Source { return append(c.Allow().Sources(), c.Except().Sources()...) }
+
 // NextUntil returns the first instant later than after at which the level
 // changes its mind about somebody.
 func (c *Access) NextUntil(after time.Time) (next time.Time, ok bool) {
@@ -139,10 +145,13 @@ type Explanation struct {
 	Match    Match  // the entry that decided, for Allowed, Excepted and Expired
 	Pos      Pos    // of that entry, otherwise of the level's rule
 	reason   string // of Public
+	unknown  string // what is not known of live sources that would count
 }
 
-// String says in words what decided.
-func (e Explanation) String() string {
+// String says in words what decided, and which live sources could not.
+func (e Explanation) String() string { return e.cause() + e.unknown }
+
+func (e Explanation) cause() string {
 	switch e.Cause {
 	case NoRule:
 		return "no rule at this level"
@@ -158,22 +167,30 @@ func (e Explanation) String() string {
 	return "no entry of allow covers the address"
 }
 
-// Explain says what Admits says, and why.
-func (c *Access) Explain(a netip.Addr, now int64) Explanation {
+// ExplainAt says what AdmitsAt says, and why.
+func (c *Access) ExplainAt(a netip.Addr, m Moment) Explanation {
 	if c == nil {
 		return Explanation{Admitted: true, Cause: NoRule}
 	}
-	if m, ok := c.except.Explain(a, now); ok {
-		return Explanation{Cause: Excepted, Match: m, Pos: m.Pos}
+	if match, ok := c.except.ExplainAt(a, m); ok {
+		return Explanation{Cause: Excepted, Match: match, Pos: match.Pos}
 	}
+	excepting := c.except.Unknown(m)
 	if c.public {
-		return Explanation{Admitted: true, Cause: Public, Pos: c.pos, reason: c.reason}
+		return Explanation{Admitted: true, Cause: Public, Pos: c.pos, reason: c.reason, unknown: excepting}
 	}
-	if m, ok := c.allow.Explain(a, now); ok {
-		return Explanation{Admitted: true, Cause: Allowed, Match: m, Pos: m.Pos}
+	if match, ok := c.allow.ExplainAt(a, m); ok {
+		return Explanation{Admitted: true, Cause: Allowed, Match: match, Pos: match.Pos, unknown: excepting}
 	}
-	if m, ok := c.allow.expired(a, now); ok {
-		return Explanation{Cause: Expired, Match: m, Pos: m.Pos}
+	admitting := c.allow.Unknown(m)
+	if match, ok := c.allow.expired(a, m.Now); ok {
+		return Explanation{Cause: Expired, Match: match, Pos: match.Pos, unknown: admitting}
 	}
-	return Explanation{Cause: NotListed, Pos: c.pos}
+	return Explanation{Cause: NotListed, Pos: c.pos, unknown: admitting}
+}
+
+// Explain is ExplainAt while nothing is known of live sources, at the Unix second
+// now; 0 asks as if no `until` had passed.
+func (c *Access) Explain(a netip.Addr, now int64) Explanation {
+	return c.ExplainAt(a, Moment{Now: now})
 }

@@ -27,6 +27,7 @@ const never = 1<<63 - 1
 type group struct {
 	set     string  // the set's name; empty for the entries of one list
 	entries []entry // by address, then length, shortest first; no prefix twice
+	sources []mention
 	parts   []part
 	size    extent
 	digest  [sha256.Size]byte
@@ -38,10 +39,10 @@ type part struct {
 	until int64
 }
 
-// newGroup takes over entries. Of those with the same prefix it keeps the one
-// that lasts longest and returns the others.
-func newGroup(set string, entries []entry) (g *group, repeated []entry) {
-	g = &group{set: set}
+// newGroup takes over entries and sources. Of entries with the same prefix it
+// keeps the one that lasts longest and returns the others.
+func newGroup(set string, entries []entry, sources []mention) (g *group, repeated []entry) {
+	g = &group{set: set, sources: sources}
 	g.entries, repeated = distinct(entries)
 	byEnd := make(map[int64]*bart.Lite)
 	for i := range g.entries {
@@ -57,7 +58,7 @@ func newGroup(set string, entries []entry) (g *group, repeated []entry) {
 	// What stays is asked first: it is most of what is written.
 	slices.SortFunc(g.parts, func(a, b part) int { return cmp.Compare(b.until, a.until) })
 	g.size = extentOf(g.prefixes())
-	g.digest = digestOf(g.entries)
+	g.digest = digestOf(g.entries, sources)
 	return g, repeated
 }
 
@@ -82,8 +83,12 @@ func comparePrefixes(a, b netip.Prefix) int {
 	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
-func digestOf(entries []entry) [sha256.Size]byte {
+func digestOf(entries []entry, sources []mention) [sha256.Size]byte {
 	hash := sha256.New()
+	for i := range sources {
+		id := sources[i].source.ID()
+		hash.Write(binary.BigEndian.AppendUint64(id[:], uint64(sources[i].until)))
+	}
 	record := make([]byte, 0, 32) // an address, its length and family, an end
 	for i := range entries {
 		e := &entries[i]

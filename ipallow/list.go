@@ -16,8 +16,10 @@ import (
 
 // List is a compiled list of addresses. It is immutable; a nil List is empty.
 type List struct {
-	parts   []part // of all members, with the ends that hold in this list
+	parts   []part   // of all members, with the ends that hold in this list
+	live    []liveIn // of all members, likewise
 	members []member
+	refuses bool // whom it lists is kept out
 	digest  [sha256.Size]byte
 }
 
@@ -35,6 +37,7 @@ type Match struct {
 	Prefix netip.Prefix
 	Pos    Pos       // where the entry is written
 	Set    string    // the set that holds it; empty if the list itself does
+	Source *Source   // the live source that lists it; nil if it is written
 	Why    string    // what its author noted; may be empty
 	Until  time.Time // the first instant at which it no longer counts; zero: it stays
 }
@@ -55,6 +58,9 @@ func (m Match) String() string {
 	if m.Set != "" {
 		b.WriteString(" of set:" + m.Set)
 	}
+	if m.Source != nil {
+		b.WriteString(" by " + m.Source.String())
+	}
 	if m.Why != "" {
 		b.WriteString(" (" + oneLine(m.Why) + ")")
 	}
@@ -72,22 +78,30 @@ func oneLine(note string) string {
 	return note
 }
 
-func newList(members []member) *List {
-	l := &List{members: members}
+func newList(members []member, refuses bool) *List {
+	l := &List{members: members, refuses: refuses}
 	for _, m := range members {
+		for _, s := range m.group.sources {
+			s.until, s.why = min(s.until, m.until), cmp.Or(s.why, m.why)
+			l.live = append(l.live, liveIn{s, m.group.set})
+		}
 		for _, p := range m.group.parts {
 			l.parts = append(l.parts, part{p.table, min(p.until, m.until)})
 		}
 	}
-	l.digest = digestOfMembers(members)
+	l.digest = digestOfMembers(members, refuses)
 	return l
 }
 
-// digestOfMembers does not depend on the order in which sets are named.
-func digestOfMembers(members []member) [sha256.Size]byte {
+// digestOfMembers does not depend on the order in which sets are named. Whether
+// the list refuses counts where that decides what a live source comes to.
+func digestOfMembers(members []member, refuses bool) [sha256.Size]byte {
 	var records [][]byte
 	for _, m := range members {
-		if len(m.group.entries) > 0 {
+		if refuses && len(m.group.sources) > 0 {
+			records = append(records, []byte("refuses"))
+		}
+		if len(m.group.entries)+len(m.group.sources) > 0 {
 			records = append(records, binary.BigEndian.AppendUint64(m.group.digest[:], uint64(m.until)))
 		}
 	}
@@ -95,8 +109,14 @@ func digestOfMembers(members []member) [sha256.Size]byte {
 	return sha256.Sum256(bytes.Join(records, nil))
 }
 
-// Contains reports whether a is listed at the Unix second now; 0 asks as if no
-// `until` had passed. It does not allocate.
+// ContainsAt reports whether a is listed, by an entry that is written or by a
+// live source. It does not allocate.
+func (l *List) ContainsAt(a netip.Addr, m Moment) bool {
+	return l.Contains(a, m.Now) || l != nil && len(l.live) > 0 && l.livesIn(a, m)
+}
+
+// Contains is ContainsAt for the entries that are written alone, at the Unix
+// second now; 0 asks as if no `until` had passed. It does not allocate.
 func (l *List) Contains(a netip.Addr, now int64) bool {
 	if l == nil {
 		return false
@@ -110,8 +130,25 @@ func (l *List) Contains(a netip.Addr, now int64) bool {
 	return false
 }
 
-// Explain returns the most specific entry that lists a at the Unix second now;
-// 0 asks as if no `until` had passed. It agrees with Contains and is slower.
+// ExplainAt returns the most specific entry that lists a; of two alike the one
+// that is written. It agrees with ContainsAt and is slower.
+func (l *List) ExplainAt(a netip.Addr, m Moment) (Match, bool) {
+	match, ok := l.Explain(a, m.Now)
+	if l == nil || !a.IsValid() {
+		return match, ok
+	}
+	bits := -1
+	if ok {
+		bits = match.Prefix.Bits()
+	}
+	if live, found := l.explainLive(a, m, bits); found {
+		return live, true
+	}
+	return match, ok
+}
+
+// Explain is ExplainAt for the entries that are written alone, at the Unix second
+// now; 0 asks as if no `until` had passed. It agrees with Contains and is slower.
 func (l *List) Explain(a netip.Addr, now int64) (Match, bool) {
 	return l.find(a, func(end int64) bool { return now < end })
 }
@@ -152,7 +189,7 @@ func (m member) match(e *entry) Match {
 	return match
 }
 
-// Entries returns every entry, set by set, each set by address.
+// Entries returns every entry that is written, set by set, each set by address.
 func (l *List) Entries() iter.Seq[Match] {
 	return func(yield func(Match) bool) {
 		if l == nil {
@@ -169,7 +206,7 @@ func (l *List) Entries() iter.Seq[Match] {
 }
 
 // Empty reports whether l lists nobody, at any time.
-func (l *List) Empty() bool { return l == nil || len(l.parts) == 0 }
+func (l *List) Empty() bool { return l == nil || len(l.parts)+len(l.live) == 0 }
 
 // NextUntil returns the first instant later than after at which an entry ends.
 func (l *List) NextUntil(after time.Time) (next time.Time, ok bool) {
@@ -182,6 +219,11 @@ func (l *List) NextUntil(after time.Time) (next time.Time, ok bool) {
 			soonest = min(soonest, p.until)
 		}
 	}
+	for i := range l.live {
+		if until := l.live[i].until; until > after.Unix() {
+			soonest = min(soonest, until)
+		}
+	}
 	if soonest == never {
 		return time.Time{}, false
 	}
@@ -189,7 +231,7 @@ func (l *List) NextUntil(after time.Time) (next time.Time, ok bool) {
 }
 
 // Overlaps returns an entry of l and an entry of o that have an address in
-// common, whatever their dates.
+// common, whatever their dates. Live sources are left aside.
 func (l *List) Overlaps(o *List) (mine, other Match, ok bool) {
 	if l == nil || o == nil {
 		return Match{}, Match{}, false
@@ -223,7 +265,7 @@ func (g *group) common(h *group) (mine, other *entry) {
 // over other sets, differ.
 func (l *List) Digest() [sha256.Size]byte {
 	if l == nil {
-		return digestOfMembers(nil)
+		return digestOfMembers(nil, false)
 	}
 	return l.digest
 }

@@ -37,11 +37,11 @@ func build(members ...twin) (*List, twin) {
 		for j, e := range w {
 			entries[j] = entry{prefix: e.prefix, until: e.until, pos: Pos{File: "f", Line: i + 1, Col: j + 1}}
 		}
-		g, _ := newGroup(fmt.Sprintf("set%d", i), entries)
+		g, _ := newGroup(fmt.Sprintf("set%d", i), entries, nil)
 		compiled = append(compiled, member{group: g, until: never})
 		all = append(all, w...)
 	}
-	return newList(compiled), all
+	return newList(compiled, false), all
 }
 
 // testAddress draws from few networks, so that prefixes and addresses meet.
@@ -322,6 +322,6 @@ func BenchmarkCompileSet(b *testing.B) {
 		entries[i] = entry{prefix: netip.PrefixFrom(a, 28), until: never}
 	}
 	for b.Loop() {
-		newGroup("large", slices.Clone(entries))
+		newGroup("large", slices.Clone(entries), nil)
 	}
 }

@@ -67,10 +67,14 @@ type gap struct {
 }
 
 // gaps calls found for what inner lists and outer does not cover, whatever the
-// dates: each entry that inner writes itself, and of each set the first.
+// dates: each entry that inner writes itself, and of each set the first. Sets
+// with a live source are left aside: what they cover is not written.
 func (n *Nesting) gaps(outer, inner *List, found func(gap)) {
+	if len(outer.live) > 0 {
+		return
+	}
 	for _, m := range inner.members {
-		if slices.ContainsFunc(outer.members, func(wider member) bool { return wider.group == m.group }) {
+		if len(m.group.sources) > 0 || slices.ContainsFunc(outer.members, func(wider member) bool { return wider.group == m.group }) {
 			continue
 		}
 		for i := range m.group.entries {

@@ -21,15 +21,15 @@ type (
 // EntrySpec is one entry of a list as written: an address, a network or a set,
 // or a map that says more about it.
 type EntrySpec struct {
-	IP    conf.At[string]    `conf:"ip,required,short" doc:"an address, a network without bits beyond its length, or set:NAME" example:"203.0.113.0/28"`
+	IP    conf.At[string]    `conf:"ip,required,short" doc:"an address, a network without bits beyond its length, or set:NAME; names, files and URLs belong into a set" example:"203.0.113.0/28"`
 	Why   conf.At[string]    `conf:"why" doc:"note for whoever reads the list or an explanation" example:"head office"`
 	Until conf.At[conf.Date] `conf:"until" doc:"the last day, UTC, on which the entry counts" example:"2027-01-31"`
 }
 
 // SetSpec is a named set as written; a plain list may stand for it.
 type SetSpec struct {
-	Owner   conf.At[string]      `conf:"owner" doc:"whom to ask about the set" example:"it@acme.example"`
-	Entries conf.List[EntrySpec] `conf:"entries,short" doc:"addresses and networks; a set holds no other set" example:"[203.0.113.0/28, 2001:db8:10::/48]"`
+	Owner   conf.At[string]         `conf:"owner" doc:"whom to ask about the set" example:"it@acme.example"`
+	Entries conf.List[SetEntrySpec] `conf:"entries,short" doc:"addresses and networks, and names, files and URLs where more of them are to be had; a set holds no other set" example:"[203.0.113.0/28, 2001:db8:10::/48, {dns: vpn.acme.example}]"`
 }
 
 // AccessSpec is the access of one level as written.
@@ -47,7 +47,7 @@ const (
 	setMark = "set:"
 
 	// maxParts bounds what one list is made of: each set, and in it each day on
-	// which entries end, costs a lookup in every decision. A year of days is more
+	// which entries end and each live source, costs a lookup in every decision. A year of days is more
 	// than anyone keeps in order.
 	maxParts = 400
 )
@@ -62,10 +62,16 @@ type Sets struct {
 	outer  *Sets
 }
 
-// CompileSets compiles the sets of a file. The sets of outer are visible too,
-// where no set of the file has the same name. Each set is compiled once and
+// CompileSets compiles the sets of the main file. The sets of outer are visible
+// too, where no set of the file has the same name. Each set is compiled once and
 // shared by all lists that name it.
 func CompileSets(specs conf.Map[SetSpec], outer *Sets, r *conf.Report) *Sets {
+	return new(Origin).CompileSets(specs, outer, r)
+}
+
+// CompileSets is the function of that name for the text that o describes.
+func (o *Origin) CompileSets(specs conf.Map[SetSpec], outer *Sets, r *conf.Report) *Sets {
+	live := 0
 	s := &Sets{byName: make(map[string]*group, len(specs)), outer: outer}
 	for i := range specs {
 		spec := &specs[i]
@@ -76,29 +82,42 @@ func CompileSets(specs conf.Map[SetSpec], outer *Sets, r *conf.Report) *Sets {
 		if outer.lookup(spec.Key) != nil {
 			r.Note(spec.Pos, "", "set %q hides the main file's set of the same name in this file", spec.Key)
 		}
-		s.byName[spec.Key] = compileSet(spec, r)
+		g := o.compileSet(spec, r)
+		s.byName[spec.Key] = g
+		if live += len(g.sources); live > sourcesMost {
+			r.Fault(spec.Pos, "", "the file names %d live sources up to here; expected at most %d", live, sourcesMost)
+			g.sources = nil
+			return s
+		}
 	}
 	return s
 }
 
-func compileSet(spec *conf.Entry[SetSpec], r *conf.Report) *group {
+func (o *Origin) compileSet(spec *conf.Entry[SetSpec], r *conf.Report) *group {
 	entries := make([]entry, 0, len(spec.V.Entries.Items))
+	var sources []mention
 	for i := range spec.V.Entries.Items {
 		item := &spec.V.Entries.Items[i].V
+		if _, _, live := item.live(); live {
+			if s := o.compile(spec.Key, item, r); s != nil {
+				sources = append(sources, mention{s, endOf(item.Until), item.Why.V, s.Pos})
+			}
+			continue
+		}
 		if strings.HasPrefix(item.IP.V, setMark) {
 			r.Fault(item.IP.Pos, "name both sets where they are used",
 				"set %q names %q; a set holds addresses and networks", spec.Key, item.IP.V)
 			continue
 		}
-		entries = (*Sets)(nil).appendEntry(entries, item, r)
+		entries = (*Sets)(nil).appendEntry(entries, item.entry(), r)
 	}
-	return compileGroup(spec.Key, entries, r)
+	return compileGroup(spec.Key, entries, sources, r)
 }
 
 // compileGroup builds a group and warns about what stands twice: whoever
 // removes one of the two believes the network to be gone.
-func compileGroup(set string, entries []entry, r *conf.Report) *group {
-	g, repeated := newGroup(set, entries)
+func compileGroup(set string, entries []entry, sources []mention, r *conf.Report) *group {
+	g, repeated := newGroup(set, entries, sources)
 	for _, e := range repeated {
 		also, _ := g.search(e.prefix)
 		r.Warn(e.pos, "remove one of the two", "%s is listed at %s as well", prefixText(e.prefix), g.entries[also].pos)
@@ -145,11 +164,17 @@ func (s *Sets) Reusing(earlier *Sets) *Sets {
 	}
 	byName := maps.Clone(s.byName)
 	for name, g := range byName {
-		if e := earlier.byName[name]; e != nil && e.digest == g.digest && slices.Equal(e.entries, g.entries) {
+		if e := earlier.byName[name]; e != nil && e.digest == g.digest && slices.Equal(e.entries, g.entries) && sameMentions(e.sources, g.sources) {
 			byName[name] = e
 		}
 	}
 	return &Sets{byName: byName, outer: s.outer}
+}
+
+func sameMentions(a, b []mention) bool {
+	return slices.EqualFunc(a, b, func(m, n mention) bool {
+		return *m.source == *n.source && m.until == n.until && m.why == n.why && m.pos == n.pos
+	})
 }
 
 // lookup finds a set by name, the nearest first.
@@ -176,8 +201,20 @@ func (s *Sets) names() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Compile compiles a list. Entries with a fault are left out of it.
+// Compile compiles a list of those who are admitted, or believed. Entries with a
+// fault are left out of it.
 func (s *Sets) Compile(entries conf.List[EntrySpec], r *conf.Report) *List {
+	return newList(s.members(entries, r), false)
+}
+
+// CompileRefusing compiles a list of those who are kept out: what a live source
+// lists there goes on to count when it is too old to admit anybody.
+func (s *Sets) CompileRefusing(entries conf.List[EntrySpec], r *conf.Report) *List {
+	return newList(s.members(entries, r), true)
+}
+
+// members resolves the entries of a list.
+func (s *Sets) members(entries conf.List[EntrySpec], r *conf.Report) []member {
 	var own []entry
 	var members []member
 	named := make(map[*group]int) // index in members
@@ -203,10 +240,10 @@ func (s *Sets) Compile(entries conf.List[EntrySpec], r *conf.Report) *List {
 		}
 	}
 	if len(own) > 0 {
-		literals := compileGroup("", own, r)
+		literals := compileGroup("", own, nil, r)
 		members = slices.Insert(members, 0, member{group: literals, until: never, pos: entries.Pos})
 	}
-	return newList(bounded(members, entries.Pos, r))
+	return bounded(members, entries.Pos, r)
 }
 
 // mention looks up the set that an entry names.
@@ -229,9 +266,9 @@ func (s *Sets) mention(item *EntrySpec, r *conf.Report) (m member, ok bool) {
 func bounded(members []member, at conf.Pos, r *conf.Report) []member {
 	parts := 0
 	for i, m := range members {
-		if parts += max(1, len(m.group.parts)); parts > maxParts {
+		if parts += max(1, len(m.group.parts)+len(m.group.sources)); parts > maxParts {
 			r.Fault(at, "remove entries whose day has passed, or put sets together",
-				"the list has more than %d parts, one for each set and each day on which entries end", maxParts)
+				"the list has more than %d parts, one for each set, each day on which entries end, and each live source", maxParts)
 			return members[:i]
 		}
 	}
@@ -261,7 +298,7 @@ func CompileAccess(spec *AccessSpec, sets *Sets, r *conf.Report) *Access {
 		public:     spec.Public.Set() && !spec.Allow.Set(),
 		reason:     strings.TrimSpace(spec.Public.V),
 		allow:      sets.Compile(spec.Allow, r),
-		except:     sets.Compile(spec.Except, r),
+		except:     sets.CompileRefusing(spec.Except, r),
 		refuseSet:  spec.RefuseWith.Set(),
 		refuseWith: refuseWords[spec.RefuseWith.V],
 	}

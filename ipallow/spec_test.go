@@ -258,7 +258,7 @@ func TestTooManyParts(t *testing.T) {
 		t.Errorf("%d dates:\n%s", maxParts, findings(r))
 	}
 	b.WriteString("    - 10.1.1.1\n")
-	want := `t.yaml:3:5: the list has more than 400 parts, one for each set and each day on which entries end
+	want := `t.yaml:3:5: the list has more than 400 parts, one for each set, each day on which entries end, and each live source
     hint: remove entries whose day has passed, or put sets together
 `
 	if _, _, r := load(b.String()); findings(r) != want {

@@ -41,7 +41,8 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if looksForProof(hello) {
 		return s.challengeConfig(c, hello), nil
 	}
-	v := s.snapshot().table.Connect(&tenancy.Hello{
+	table := s.snapshot().table
+	v := table.Connect(&tenancy.Hello{
 		Client:   c.peer.client,
 		Listener: c.peer.listener,
 		SNI:      hello.ServerName,
@@ -52,7 +53,7 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		return s.policies.Refusing(), nil
 	}
 	c.peer.settle(v.Host, hello.ServerName)
-	c.admitted.Store(v.Host.Admits(c.peer.client, now))
+	c.admitted.Store(v.Host.Admits(c.peer.client, table.At(now)))
 	c.certificate = s.certificates.Load().Find(c.peer.tenantID, c.peer.sni, hello)
 	if c.certificate == nil {
 		c.refusal = tenancy.NoCertificate

@@ -75,7 +75,7 @@ func (c *conn) admits(t *tenancy.Table, now int64) bool {
 	if host == nil || host.Tenant().ID() != c.peer.tenantID {
 		return true // it drains
 	}
-	is := host.Admits(c.peer.client, now)
+	is := host.Admits(c.peer.client, t.At(now))
 	was := c.admitted.Swap(is)
 	return is || !was
 }

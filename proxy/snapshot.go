@@ -39,7 +39,8 @@ func (s *Server) Apply(t *tenancy.Table) {
 	s.checks.Watch(next.pools())
 	now := time.Now()
 	s.judgeOpen(next, func(tenantID string) bool {
-		return old == nil || old.table.Tenant(tenantID) != t.Tenant(tenantID) || t.Suspends(tenantID) && !old.table.Suspends(tenantID)
+		return old == nil || old.table.Tenant(tenantID) != t.Tenant(tenantID) || t.Suspends(tenantID) && !old.table.Suspends(tenantID) ||
+			!t.ListsAlike(old.table, tenantID)
 	}, now)
 	s.noteUntil(t, now)
 }

@@ -49,6 +49,7 @@ func (c *compilation) assemble() {
 			}
 		}
 	}
+	c.gatherSources(t)
 	slices.Sort(untils)
 	t.untils = slices.Compact(untils)
 	c.table = t

@@ -17,7 +17,8 @@ type build struct {
 	files    []reference
 	pairs    pairs
 	cases    []expectCase
-	untils   []int64 // Unix seconds at which entries of its lists end
+	untils   []int64           // Unix seconds at which entries of its lists end
+	sources  []*ipallow.Source // that its lists name, some of them several times
 	narrowed narrowing
 }
 
@@ -84,6 +85,7 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrowed n
 	b.report.Add(v.report)
 	t := b.compile()
 	b.untils = untilsOf(b.accesses, narrowed.access)
+	b.sources = b.sourcesOf()
 	b.uses = distinctUses(b.uses)
 	if b.report.Faults() == 0 && v.spec.Access != nil {
 		b.tenant = t

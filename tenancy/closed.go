@@ -34,7 +34,7 @@ func (t *Table) maintained(v Verdict, client netip.Addr, now int64, tr *Trace) (
 	m := v.Route.closing
 	if o, ok := t.levers.maintenance(v.Tenant.id, now); ok {
 		w := m.first()
-		if w.bypass.Contains(client, now) {
+		if w.bypass.ContainsAt(client, t.At(now)) {
 			tr.pass(gateMaintenance, w.pos, "maintenance by "+o.String()+"; "+client.String()+" bypasses it")
 			return nil, 0
 		}
@@ -47,7 +47,7 @@ func (t *Table) maintained(v Verdict, client netip.Addr, now int64, tr *Trace) (
 	if m == nil {
 		return nil, 0
 	}
-	w, until = m.closes(client, now)
+	w, until = m.closes(client, t.At(now))
 	tr.maintenance(m, w, client, now)
 	return w, until
 }

@@ -197,10 +197,10 @@ func (c *compilation) judge() (demoted bool) {
 		e.judged = new(conf.Report)
 		binding := c.w.in.Cases == CasesBind && e.freshChosen() && !e.runsAlready()
 		if !binding {
-			e.failed = c.table.judgeCases(e.id, e.chosen.build.cases, e.judged.Warn)
+			e.failed = c.table.judgeCases(e.id, e.chosen.build.cases, e.judged.Note, e.judged.Warn)
 			continue
 		}
-		if c.table.judgeCases(e.id, e.chosen.build.cases, e.trouble.Fault) > 0 {
+		if c.table.judgeCases(e.id, e.chosen.build.cases, e.judged.Note, e.trouble.Fault) > 0 {
 			refused = append(refused, e)
 		}
 	}

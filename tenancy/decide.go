@@ -54,8 +54,8 @@ func (t *Table) Connect(q *Hello, tr *Trace) Verdict {
 	}
 	tr.sni(t, q, h)
 	if !q.Listener.perRequest() {
-		if l := h.hidden(q.Client, q.Now, false); l != nil {
-			tr.level(l, q.Client, q.Now)
+		if l := h.hidden(q.Client, t.At(q.Now), false); l != nil {
+			tr.level(l, q.Client, t.At(q.Now))
 			return Verdict{Reason: IPNotAllowed, Tenant: h.tenant}
 		}
 	}
@@ -86,17 +86,17 @@ func (t *Table) Request(q *Request, tr *Trace) Verdict {
 		tr.misdirected(t, q, h)
 		return refused(Misdirected)
 	}
-	if l := h.hidden(q.Client, q.Now, false); l != nil {
+	if l := h.hidden(q.Client, t.At(q.Now), false); l != nil {
 		// An unknown authority is misdirected, so this one is answered alike.
-		tr.level(l, q.Client, q.Now)
+		tr.level(l, q.Client, t.At(q.Now))
 		return Verdict{Reason: IPNotAllowed, Status: statusMisdirected, Tenant: h.tenant}
 	}
 	tr.authority(t, q, h)
-	tr.levels(h.tenant.levels, q.Client, q.Now)
-	if l := admits(h.tenant.levels, q.Client, q.Now); l != nil {
+	tr.levels(h.tenant.levels, q.Client, t.At(q.Now))
+	if l := admits(h.tenant.levels, q.Client, t.At(q.Now)); l != nil {
 		return l.refusal(h)
 	}
-	v = h.route(q, tr)
+	v = t.route(h, q, tr)
 	if v.Action == Forward {
 		return t.closed(v, q, tr)
 	}
@@ -104,7 +104,7 @@ func (t *Table) Request(q *Request, tr *Trace) Verdict {
 }
 
 // route judges the path of a request whose authority is h.
-func (h *Host) route(q *Request, tr *Trace) Verdict {
+func (t *Table) route(h *Host, q *Request, tr *Trace) Verdict {
 	if why := h.site.paths.ambiguity(q.Path); why != "" {
 		tr.ambiguous(h, why)
 		return Verdict{Reason: AmbiguousPath, Status: statusBadRequest, Tenant: h.tenant, Host: h}
@@ -116,8 +116,8 @@ func (h *Host) route(q *Request, tr *Trace) Verdict {
 		return Verdict{Reason: NoRoute, Status: statusNotFound, Tenant: h.tenant, Host: h}
 	}
 	for _, levels := range [...][]level{h.site.levels, r.levels} {
-		tr.levels(levels, q.Client, q.Now)
-		if l := admits(levels, q.Client, q.Now); l != nil {
+		tr.levels(levels, q.Client, t.At(q.Now))
+		if l := admits(levels, q.Client, t.At(q.Now)); l != nil {
 			return l.refusal(h)
 		}
 	}
@@ -149,8 +149,8 @@ func (t *Table) Plain(q *Request, tr *Trace) Verdict {
 		return refused(UnknownHost)
 	}
 	tr.authority(t, q, h)
-	if l := h.hidden(q.Client, q.Now, true); l != nil {
-		tr.level(l, q.Client, q.Now)
+	if l := h.hidden(q.Client, t.At(q.Now), true); l != nil {
+		tr.level(l, q.Client, t.At(q.Now))
 		return Verdict{Reason: IPNotAllowed, Status: statusNotFound, Tenant: h.tenant}
 	}
 	tr.pass(gateRedirect, h.pos, "plain HTTP is answered with the https address")
@@ -177,11 +177,11 @@ func wellFormed(buffer []byte, q *Request, tr *Trace) (host []byte, v Verdict) {
 
 // hidden returns the level of tenant or host that refuses client as if the
 // host did not exist: by handshake or, with also404, by 404.
-func (h *Host) hidden(client netip.Addr, now int64, also404 bool) *level {
-	if l := hiding(h.tenant.levels, client, now, also404); l != nil {
+func (h *Host) hidden(client netip.Addr, m ipallow.Moment, also404 bool) *level {
+	if l := hiding(h.tenant.levels, client, m, also404); l != nil {
 		return l
 	}
-	return hiding(h.site.levels, client, now, also404)
+	return hiding(h.site.levels, client, m, also404)
 }
 
 // refusal is how l refuses a request for h.

@@ -23,6 +23,14 @@ func (t *Table) MayDial(to netip.AddrPort) error {
 	return t.dialling.judge(to)
 }
 
+// MayFetch judges an address that the URL of a live source led to, right before
+// it is dialled: as MayDial, but for the networks that backends are held to.
+func (t *Table) MayFetch(to netip.AddrPort) error {
+	anywhere := t.dialling
+	anywhere.networks = nil
+	return anywhere.judge(to)
+}
+
 func (d *dialRules) judge(to netip.AddrPort) error {
 	addr := to.Addr().Unmap()
 	if why, bad := pool.ForbiddenAddr(addr); bad {

@@ -234,7 +234,7 @@ func FuzzTenant(f *testing.F) {
 			t.Errorf("served = %v with %d faults and %d quarantined", served, faults, len(result.Quarantined))
 		}
 		for h := range table.Hosts() {
-			if h.Admits(netip.Addr{}, 0) && !strings.Contains(text, "public") {
+			if h.Admits(netip.Addr{}, ipallow.Moment{}) && !strings.Contains(text, "public") {
 				t.Errorf("host %q admits nobody's address", h.Name())
 			}
 		}
@@ -262,7 +262,7 @@ func overlay(t *testing.T, text string) {
 		if fresh.Digest() != tenant.Digest() {
 			t.Error("a good text comes to something else after another one")
 		}
-	} else if second.Lookup("acme.example").Admits(netip.MustParseAddr("203.0.113.99"), 0) {
+	} else if second.Lookup("acme.example").Admits(netip.MustParseAddr("203.0.113.99"), ipallow.Moment{}) {
 		t.Error("a broken text lets in whom the good one does not")
 	}
 	if third := compile(good, second).Tenant("acme"); third == nil || third.Digest() != first.Tenant("acme").Digest() {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/conf"
+	"gatehouse/ipallow"
 	"gatehouse/tlsconfig"
 )
 
@@ -100,11 +101,10 @@ func (h *Host) Limits() *Limits { return h.site.limits }
 // Routes returns the host's routes, the longest prefix first.
 func (h *Host) Routes() []*Route { return slices.Clone(h.site.routes) }
 
-// Admits reports whether tenant and host admit client at the Unix second now; 0
-// asks as if no `until` had passed. Open connections are judged again by it.
-// It does not allocate.
-func (h *Host) Admits(client netip.Addr, now int64) bool {
-	return admits(h.tenant.levels, client, now) == nil && admits(h.site.levels, client, now) == nil
+// Admits reports whether tenant and host admit client at a moment of a table (see
+// Table.At). Open connections are judged again by it. It does not allocate.
+func (h *Host) Admits(client netip.Addr, m ipallow.Moment) bool {
+	return admits(h.tenant.levels, client, m) == nil && admits(h.site.levels, client, m) == nil
 }
 
 // Identity is what a TLS connection is bound to: requests on it may name hosts

@@ -129,6 +129,9 @@ func (l *Listener) readClientIP(spec *ClientIPSpec, sets *ipallow.Sets, r *conf.
 	if peers.Set() && l.Trust.Empty() {
 		r.Fault(peers.Pos, "", "%s of listener %q names no peer, so every connection would be closed; expected the load balancers' addresses", l.Mode, l.Name)
 	}
+	for _, s := range l.Trust.Sources() {
+		r.Fault(peers.Pos, "list their addresses", "%s of listener %q believes whom %s lists (%s); expected what is written: whoever is believed names clients", l.Mode, l.Name, s, s.Pos)
+	}
 	for m := range l.Trust.Entries() {
 		if m.Prefix.Bits() < trustBitsLeast {
 			r.Fault(peers.Pos, "", "%s of listener %q believes %s (%s); expected the load balancers' addresses alone", l.Mode, l.Name, m, m.Pos)

@@ -90,10 +90,10 @@ func (w *window) opens(now int64) (at int64, ok bool) {
 
 // closes returns the first window that is open and does not let client past,
 // and when the last of those is over; 0 where nobody knows.
-func (m *maintenance) closes(client netip.Addr, now int64) (first *window, until int64) {
+func (m *maintenance) closes(client netip.Addr, at ipallow.Moment) (first *window, until int64) {
 	for _, w := range m.windows {
-		end, open := w.openAt(now)
-		if !open || w.bypass.Contains(client, now) {
+		end, open := w.openAt(at.Now)
+		if !open || w.bypass.ContainsAt(client, at) {
 			continue
 		}
 		switch {

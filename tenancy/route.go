@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/conf"
 	"gatehouse/internal/pool"
+	"gatehouse/ipallow"
 )
 
 // Route is a path prefix of one or more hosts that are written alike. It is
@@ -58,9 +59,10 @@ func (r *Route) Index() int { return r.index }
 func (r *Route) Pos() conf.Pos { return r.pos }
 
 // Admits reports whether this route and every route that contains it admit
-// client. Tenant and host are asked by Host.Admits. It does not allocate.
-func (r *Route) Admits(client netip.Addr, now int64) bool {
-	return admits(r.levels, client, now) == nil
+// client at a moment of a table (see Table.At). Tenant and host are asked by
+// Host.Admits. It does not allocate.
+func (r *Route) Admits(client netip.Addr, m ipallow.Moment) bool {
+	return admits(r.levels, client, m) == nil
 }
 
 // Backends returns the interchangeable backends in the order in which they are

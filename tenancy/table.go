@@ -20,7 +20,9 @@ type Table struct {
 	byID       map[string]*Tenant
 	claims     map[string]claim // of the nil entries of exact and wildcards
 	block      *ipallow.List
-	levers     *levers // nil as it is compiled; see WithLevers
+	levers     *levers       // nil as it is compiled; see WithLevers
+	live       *ipallow.Live // nil as it is compiled; see WithLive
+	sources    tableSources
 	listeners  []*Listener
 	publicPort int
 	timeouts   Timeouts
@@ -90,7 +92,7 @@ func (t *Table) Limits() *Limits { return t.limits }
 // Blocks reports whether client is on the block list, or blocked by command, at
 // the Unix second now; 0 asks as if no `until` had passed. It does not allocate.
 func (t *Table) Blocks(client netip.Addr, now int64) bool {
-	return t.block.Contains(client, now) || t.levers.blocks(client, now)
+	return t.block.ContainsAt(client, t.At(now)) || t.levers.blocks(client, now)
 }
 
 // NextUntil returns the first instant later than after at which an entry of

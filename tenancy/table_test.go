@@ -104,8 +104,8 @@ func TestDoorsDoNotAllocate(t *testing.T) {
 	location := make([]byte, 0, 200)
 	name := []byte("x.t0.hosted.example")
 	if n := testing.AllocsPerRun(100, func() {
-		host.Admits(netip.MustParseAddr("203.0.113.1"), 0)
-		route.Admits(netip.MustParseAddr("203.0.113.1"), 0)
+		host.Admits(netip.MustParseAddr("203.0.113.1"), ipallow.Moment{})
+		route.Admits(netip.MustParseAddr("203.0.113.1"), ipallow.Moment{})
 		route.PassHeader(name)
 		table.AppendLocation(location, host, name, name)
 	}); n != 0 {

@@ -59,9 +59,9 @@ type level struct {
 }
 
 // admits asks each of levels, and returns the first that refuses.
-func admits(levels []level, client netip.Addr, now int64) (refusing *level) {
+func admits(levels []level, client netip.Addr, m ipallow.Moment) (refusing *level) {
 	for i := range levels {
-		if !levels[i].access.Admits(client, now) {
+		if !levels[i].access.AdmitsAt(client, m) {
 			return &levels[i]
 		}
 	}
@@ -70,11 +70,11 @@ func admits(levels []level, client netip.Addr, now int64) (refusing *level) {
 
 // hiding returns the first level that refuses client as if the host did not
 // exist: by handshake or, where also404 is set, by 404.
-func hiding(levels []level, client netip.Addr, now int64, also404 bool) *level {
+func hiding(levels []level, client netip.Addr, m ipallow.Moment, also404 bool) *level {
 	for i := range levels {
 		l := &levels[i]
 		hides := l.how == ipallow.RefuseHandshake || also404 && l.how == ipallow.Refuse404
-		if hides && !l.access.Admits(client, now) {
+		if hides && !l.access.AdmitsAt(client, m) {
 			return l
 		}
 	}

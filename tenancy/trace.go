@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/conf"
+	"gatehouse/ipallow"
 )
 
 // Trace collects what each gate said, for whoever asks why. The doors add to it
@@ -78,7 +79,7 @@ func (t *Trace) block(table *Table, client netip.Addr, now int64) {
 	if t == nil {
 		return
 	}
-	if m, ok := table.block.Explain(client, now); ok {
+	if m, ok := table.block.ExplainAt(client, table.At(now)); ok {
 		t.refuse(gateBlock, m.Pos, fmt.Sprintf("%s is blocked by %s", client, m))
 		return
 	}
@@ -86,7 +87,7 @@ func (t *Trace) block(table *Table, client netip.Addr, now int64) {
 		t.refuse(gateBlock, noPos, fmt.Sprintf("%s is blocked by %s, by %s", client, b.Prefix, &b.Order))
 		return
 	}
-	t.pass(gateBlock, noPos, fmt.Sprintf("no entry of block covers %s", client))
+	t.pass(gateBlock, noPos, fmt.Sprintf("no entry of block covers %s", client)+table.block.Unknown(table.At(now)))
 }
 
 // sni says whose host the handshake asks for; h is nil for nobody's.
@@ -194,22 +195,22 @@ func (t *Trace) limits(r *Route) {
 }
 
 // levels adds what each of levels says, up to the first that refuses.
-func (t *Trace) levels(levels []level, client netip.Addr, now int64) {
+func (t *Trace) levels(levels []level, client netip.Addr, m ipallow.Moment) {
 	if t == nil {
 		return
 	}
 	for i := range levels {
-		if t.level(&levels[i], client, now); !levels[i].access.Admits(client, now) {
+		if t.level(&levels[i], client, m); !levels[i].access.AdmitsAt(client, m) {
 			return
 		}
 	}
 }
 
-func (t *Trace) level(l *level, client netip.Addr, now int64) {
+func (t *Trace) level(l *level, client netip.Addr, m ipallow.Moment) {
 	if t == nil {
 		return
 	}
-	e := l.access.Explain(client, now)
+	e := l.access.ExplainAt(client, m)
 	text := l.name + ": " + e.String()
 	if e.Admitted {
 		t.pass(gateAccess, e.Pos, text)

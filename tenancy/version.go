@@ -144,7 +144,7 @@ func (v *version) compileSets(outer *ipallow.Sets, r *conf.Report) *ipallow.Sets
 	for i, e := range v.spec.Sets {
 		specs[i] = conf.Entry[ipallow.SetSpec]{Key: e.Key, Pos: e.Pos, V: e.V.SetSpec}
 	}
-	return ipallow.CompileSets(specs, outer, r)
+	return v.origin().CompileSets(specs, outer, r)
 }
 
 // readableAccess compiles the tenant's access of a text that is faulty

@@ -66,7 +66,7 @@ func newWorld(in *Input, r *conf.Report) *world {
 		}
 	}
 	w.same = w.same && w.samePages(in.Previous.memory)
-	w.block = in.Sets.Compile(in.Main.Block, r)
+	w.block = in.Sets.CompileRefusing(in.Main.Block, r)
 	w.dialling = dialRules{listeners: slices.Clone(in.Listeners), machine: in.MachineAddrs}
 	for _, address := range in.Reserved {
 		// Whoever passes it judged it; what cannot be read is no place to dial.
