@@ -77,6 +77,9 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if err := printLevers(w, s.Levers); err != nil {
 		return err
 	}
+	if err := printSets(w, s.Sets, time.Now()); err != nil {
+		return err
+	}
 	printSummary(w, s.Certificates)
 	printQuarantine(w, s.Quarantined)
 	for _, note := range s.Notes {

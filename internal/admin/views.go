@@ -16,6 +16,7 @@ type Status struct {
 	Certificates CertificateSummary `json:"certificates"`
 	Quarantined  []Quarantine       `json:"quarantined"`
 	Levers       []LeverStatus      `json:"levers"` // what operators have ordered
+	Sets         []SetStatus        `json:"sets"`   // live sources
 	LastReload   *ReloadResult      `json:"last_reload,omitempty"`
 	Notes        []string           `json:"notes"` // what waits for a restart, and the like
 }

@@ -150,11 +150,12 @@ func adminList(l *loaded) *ipallow.List  { return l.admission.admin }
 func (g *gateway) admits(first *loaded, list func(*loaded) *ipallow.List) func(netip.Addr) bool {
 	atStart := list(first)
 	return func(a netip.Addr) bool {
-		l := list(g.current.Load())
+		current := g.current.Load()
+		l := list(current)
 		if l == nil {
 			l = atStart
 		}
-		return l == nil || l.Contains(a, time.Now().Unix())
+		return l == nil || l.ContainsAt(a, current.table.At(time.Now().Unix()))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/conf"
 	"gatehouse/ipallow"
+	"gatehouse/tenancy"
 )
 
 // TestDoorKeepsItsList: a reload may narrow or widen the list of a door, and
@@ -18,9 +19,9 @@ func TestDoorKeepsItsList(t *testing.T) {
 		if r.Faults() > 0 {
 			t.Fatal(r.Findings())
 		}
-		return &loaded{admission: admission{health: list}}
+		return &loaded{admission: admission{health: list}, table: new(tenancy.Table)}
 	}
-	first, second, none := only("192.0.2.1"), only("192.0.2.2"), &loaded{}
+	first, second, none := only("192.0.2.1"), only("192.0.2.2"), &loaded{table: new(tenancy.Table)}
 	for _, test := range []struct {
 		name           string
 		first, current *loaded

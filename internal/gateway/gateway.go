@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/acme"
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
+	"gatehouse/internal/livesets"
 	"gatehouse/internal/metrics"
 	"gatehouse/internal/store"
 	"gatehouse/proxy"
@@ -36,7 +37,8 @@ type Options struct {
 	// be nil.
 	Ready func(rootPEM []byte) error
 
-	below func(store.Store) store.Store // tests make the state folder slow by it; nil: as it is
+	below    func(store.Store) store.Store // tests make the state folder slow by it; nil: as it is
+	resolver livesets.Resolver             // tests ask a server of their own; nil: those of the system
 }
 
 // gateway is one running process.
@@ -59,6 +61,7 @@ type gateway struct {
 	issued    [sha256.Size]byte // digest of the issuance in use; the reload loop's own
 	copies    *copies
 	levers    *leverBook
+	sets      *livesets.Keeper
 	watcher   *watcher
 
 	requests  chan request
@@ -161,6 +164,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	if err := g.levers.load(background); err != nil {
 		return err
 	}
+	g.loadSets(background)
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
 		return err
 	}
@@ -174,6 +178,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	g.copies.keepOnly(background, first.files)
 	parts.Go(func() { g.copies.run(background) })
 	parts.Go(func() { g.levers.run(background) })
+	parts.Go(func() { _ = g.sets.Run(background) }) // ends with its context alone
 	parts.Go(func() { _ = g.acme.Run(background) }) // ends with its context alone
 
 	failed := make(chan error, len(d.admin))
@@ -209,6 +214,7 @@ func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
 		DataPlane: g.started.plane(), Challenges: g.acme, Signing: g.state.signingKey(ctx, g.log),
 	})
 	g.levers = newLeverBook(g.state.blobs, g.log)
+	g.sets = g.newSets()
 	g.issuer = &issuer{blobs: g.state.blobs, log: g.log, publish: g.presenter.setLeaves, parts: parts}
 }
 

@@ -259,8 +259,8 @@ func (g *gateway) leverStatus() []admin.LeverStatus {
 	return list
 }
 
-// use has the data plane decide by a tree, with what operators have ordered laid
-// over it, and returns it as it is in use.
+// use has the data plane decide by a tree, with what operators have ordered and
+// what live sources list laid over it, and returns it as it is in use.
 func (g *gateway) use(next *loaded) *loaded {
 	g.changing.Lock()
 	defer g.changing.Unlock()
@@ -269,7 +269,7 @@ func (g *gateway) use(next *loaded) *loaded {
 		generation = former.table.Generation() + 1 // an order may have come meanwhile
 	}
 	laid := *next
-	laid.table = next.table.WithLevers(g.levers.orders(), generation)
+	laid.table = next.table.WithLevers(g.levers.orders(), generation).WithLive(g.sets.Live(), generation)
 	g.current.Store(&laid)
 	g.server.Apply(laid.table)
 	return &laid

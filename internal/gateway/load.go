@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gatehouse/internal/conf"
@@ -117,7 +118,10 @@ func (l *loader) load(previous *loaded) (*loaded, error) {
 	next.table, next.result = tenancy.Compile(in)
 	next.result.MainFaults += faults
 	next.result.Report.Add(report)
-	next.folders = append(files.folders(), l.ownFolders(config)...)
+	if l.purpose != toRun {
+		l.layFiles(next, &next.result.Report)
+	}
+	next.folders = slices.Concat(files.folders(), l.ownFolders(config), l.sourceFolders(next))
 	return next, nil
 }
 

@@ -85,6 +85,7 @@ func (g *gateway) reloadOnce(ctx context.Context, r request) admin.ReloadResult 
 		Added: []string{}, Changed: []string{}, Removed: []string{}, Quarantined: []admin.Quarantine{}, Findings: []admin.Finding{}, Notes: []string{},
 	}
 	outcome := metrics.ReloadRefused
+	g.sets.ReadFiles()
 	next, err := g.loader.load(former)
 	switch {
 	case err != nil:
@@ -165,6 +166,7 @@ func differs(former, next *loaded) bool {
 func (g *gateway) apply(ctx context.Context, next *loaded) {
 	g.presenter.prepare(next)
 	g.issue(ctx, next)
+	g.sets.SetSources(ctx, next.sources())
 	next = g.use(next)
 	g.presenter.setFiles(next)
 	g.configureACME(next)

@@ -29,8 +29,8 @@ func (g *gateway) status() admin.Status {
 		Version: g.options.Version, Started: g.startedAt, Config: g.options.Config,
 		Generation: current.table.Generation(), Keys: g.state.keys.protection(),
 		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current),
-		Certificates: summary(g.certificates()), Quarantined: quarantines(current.result), Levers: g.leverStatus(),
-		LastReload: g.lastReload.Load(), Notes: append(g.restartNotes(current), g.stateNotes()...),
+		Certificates: summary(g.certificates()), Quarantined: quarantines(current.result), Levers: g.leverStatus(), Sets: g.setStatus(),
+		LastReload: g.lastReload.Load(), Notes: slices.Concat(g.restartNotes(current), g.stateNotes(), g.sourceNotes()),
 	}
 	if err := g.ready(); err != nil {
 		s.NotReady = err.Error()

@@ -38,6 +38,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		e.gauge(certificateExpiry, float64(notAfter.Unix()), tenant)
 	}
 	e.acme(&c.acme)
+	e.liveSets(&c.live)
 	for _, l := range listeners {
 		e.listener(l)
 	}

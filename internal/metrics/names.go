@@ -99,6 +99,13 @@ var (
 	certificateExpiry = desc("certificate_not_after_seconds",
 		"Time at which the tenant's first certificate to expire does so, as Unix time; an empty tenant stands for the main file.", "tenant")
 
+	setQuestions = desc("set_questions_total",
+		"Questions put to live sources of sets, by kind and result.", "kind", "result")
+	setAge = desc("set_age_seconds",
+		"Time since the last good answer of a set's live source, of several the oldest; an empty tenant stands for the main file.", "tenant", "set")
+	setSources = desc("set_sources",
+		"Live sources of sets by how they stand.", "state")
+
 	acmeOrders = desc("acme_orders_total",
 		"Orders of certificates that ended, by authority and result.", "ca", "result")
 	acmeHosts = desc("acme_hosts",

@@ -50,6 +50,7 @@ type Set struct {
 	scarce        scarce
 
 	acme ACME
+	live LiveSets
 
 	mu        sync.Mutex
 	tenants   map[string]*Tenant
