@@ -1,6 +1,7 @@
 // Package e2e drives the finished binary with the programs that stand around
 // it in the field: nginx and applications behind it; curl, openssl, Chromium and
-// WebSocket clients in front of it.
+// WebSocket clients in front of it. Backends that fail are processes of this
+// binary, some of them in a network namespace, which takes root or sudo.
 //
 // Each test has a world of its own below a temporary folder: a table, a state
 // folder, backends of two tenants, and ports that nobody else has. Clients

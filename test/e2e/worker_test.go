@@ -46,13 +46,16 @@ func (w *worker) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.cmd = exec.Command(self)
+	args := []string{"env", fmt.Sprintf("%s=%s %s %s", workerEnv, w.address, w.log, w.takes), self}
 	if w.netns != "" {
-		w.cmd = exec.Command(tool(w.t, "ip"), "netns", "exec", w.netns, self)
+		args = asRoot(append([]string{tool(w.t, "ip"), "netns", "exec", w.netns}, args...)...)
 	}
-	w.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s", workerEnv, w.address, w.log, w.takes))
+	w.cmd = exec.Command(args[0], args[1:]...)
 	w.cmd.Stderr = os.Stderr
 	out, err := w.cmd.StdoutPipe()
+	if err == nil {
+		_, err = w.cmd.StdinPipe() // which ends with us, and the worker with it
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -99,7 +102,7 @@ func beWorker(order string) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
@@ -108,6 +111,10 @@ func beWorker(order string) error {
 		return err
 	}
 	fmt.Println("listening")
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -142,15 +149,19 @@ func work(c *net.TCPConn, log io.Writer, pause time.Duration) {
 	}
 }
 
-const workerAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nworker"
+const (
+	workerAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nworker"
+	// lastAnswer says that the connection ends behind it: a POST on one that rests and dies is 502.
+	lastAnswer = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 6\r\n\r\nworker"
+)
 
 // workerFaults are what the first segment of a path asks for. The connection ends behind each.
 var workerFaults = map[string]func(*net.TCPConn){
 	"reset":  func(c *net.TCPConn) { _ = c.SetLinger(0) },
 	"close":  func(*net.TCPConn) {},
 	"silent": untilLeft,
-	"drip":   func(c *net.TCPConn) { drip(c, workerAnswer, 5*time.Millisecond) },
-	"drag":   func(c *net.TCPConn) { drip(c, workerAnswer, 100*time.Millisecond) },
+	"drip":   func(c *net.TCPConn) { drip(c, lastAnswer, 5*time.Millisecond) },
+	"drag":   func(c *net.TCPConn) { drip(c, lastAnswer, 100*time.Millisecond) },
 	"stall": func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, strings.TrimSuffix(workerAnswer, "ker"))
 		untilLeft(c)
@@ -158,6 +169,10 @@ var workerFaults = map[string]func(*net.TCPConn){
 	"stall-chunk": func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nwor\r\n")
 		untilLeft(c)
+	},
+	"trickle": func(c *net.TCPConn) {
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+		drip(c, strings.Repeat("x", 1000), 50*time.Millisecond)
 	},
 	"half-head":   func(c *net.TCPConn) { _, _ = io.WriteString(c, workerAnswer[:20]) },
 	"short":       func(c *net.TCPConn) { _, _ = io.WriteString(c, strings.TrimSuffix(workerAnswer, "ker")) },
