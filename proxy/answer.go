@@ -20,6 +20,7 @@ var (
 	errInterims  = &http1.Error{Status: http.StatusBadGateway, Text: "there are more interim answers than allowed"}
 	errUnasked   = &http1.Error{Status: http.StatusBadGateway, Text: "the backend switches protocols without having been asked to"}
 	errCutShort  = &http1.Error{Status: http.StatusBadGateway, Text: "the answer ends before its head does"}
+	errNoMemory  = errors.New("the tenant has its part of the memory")
 	errStreamEnd = errors.New("the backend closed the connection before it answered")
 )
 
@@ -110,8 +111,8 @@ func (t *trip) readMore() error {
 	if t.r == t.w {
 		t.r, t.w = 0, 0
 	}
-	if t.w == len(t.in) {
-		t.makeRoom()
+	if t.w == len(t.in) && !t.makeRoom() {
+		return errNoMemory
 	}
 	n, err := t.readConn(t.in[t.w:])
 	t.w += n
@@ -123,18 +124,24 @@ func (t *trip) readMore() error {
 }
 
 // makeRoom moves what is not dealt with to the front, of a larger buffer if it
-// fills this one.
-func (t *trip) makeRoom() {
+// fills this one; false where there is no memory for it.
+func (t *trip) makeRoom() bool {
 	to := t.in
 	if t.r == 0 {
-		to = larger(t.in, t.ex.limits.Answer.HeadBytes)
-		if to == nil {
+		size := larger(len(t.in), t.ex.limits.Answer.HeadBytes)
+		switch {
+		case !t.ex.hold(size):
+			return false
+		case size == copyRoom:
 			t.inCopy = t.ex.s.buffers.takeCopy()
 			to = t.inCopy[:]
+		default:
+			to = make([]byte, size)
 		}
 	}
 	t.w = copy(to, t.in[t.r:t.w])
 	t.in, t.r = to, 0
+	return true
 }
 
 // readConn reads from the backend. While the client waits for 100, it says it
@@ -313,8 +320,9 @@ func (t *trip) readBody(left int64) error {
 	if err := t.ex.down.flush(); err != nil {
 		return errClient
 	}
-	if t.inCopy == nil && left > headRoom && t.w == len(t.in) {
-		// The last read filled the small buffer: this is a large body.
+	if t.inCopy == nil && left > headRoom && t.w == len(t.in) && t.ex.hold(copyRoom) {
+		// The last read filled the small buffer: this is a large body. Without
+		// memory for more it goes on in small pieces.
 		t.inCopy = t.ex.s.buffers.takeCopy()
 		t.in = t.inCopy[:]
 	}

@@ -20,10 +20,10 @@ func (t *trip) holdBody() bool {
 		t.buffered = true
 		return true
 	}
-	length := ex.body.length()
-	if ex.framing != http1.ContentLength || ex.expects || length > ex.verdict.Route.RequestBuffer() {
+	if !t.holds() {
 		return true
 	}
+	length := ex.body.length()
 	t.buffered = true
 	switch {
 	case length <= headRoom:
@@ -46,6 +46,12 @@ func (t *trip) holdBody() bool {
 		}
 	}
 	return true
+}
+
+// holds reports whether the body is one that is read before a backend is taken.
+func (t *trip) holds() bool {
+	ex := t.ex
+	return ex.framing == http1.ContentLength && !ex.expects && ex.body.length() <= ex.verdict.Route.RequestBuffer()
 }
 
 // clientFailed ends an exchange whose client did not deliver its body.
@@ -73,6 +79,8 @@ func clientReason(ex *exchange, err error) tenancy.Reason {
 	switch {
 	case err == errBodyTooLarge:
 		return tenancy.BodyTooLarge
+	case err == errNoMemory:
+		return tenancy.TooManyInFlight
 	case errors.As(err, &malformed):
 		return tenancy.BadRequest
 	case ex.watch.cut():
@@ -219,6 +227,9 @@ func (b *http1Body) nextChunked(buf []byte) (int, error) {
 func (b *http1Body) fill() error {
 	r := b.reader
 	if len(r.buf)-b.base < minBodyRoom {
+		if !b.ex.hold(copyRoom) {
+			return errNoMemory
+		}
 		r.grow(b.client.server)
 		b.base = 0
 	}

@@ -19,53 +19,48 @@ const (
 	// takes 32 addresses at least.
 	connectionsPerClientMax = 4096
 
+	// clientGreed leaves a fifth of all connections to others when one client
+	// opens all it can, and when a hundred do, enough for a few handshakes.
+	clientGreed = 4
+
 	// handshakesMax is how many connections may be between accept and the end
 	// of their TLS handshake: about 20 KiB each, 320 MiB.
 	handshakesMax = 16_384
 )
 
-// budget counts connections against what one client, and all together, may
-// have. What it remembers is bounded by the number of open connections.
+// budget counts connections against what one client may have, and handshakes
+// against what there may be. What it remembers is bounded by the number of open
+// connections.
 type budget struct {
-	open       atomic.Int64
 	handshakes atomic.Int64
 	clients    limit.Counts
 }
 
 // claims are the places that a connection holds.
 type claims struct {
-	place     bool          // among all connections
 	handshake atomic.Bool   // among the unfinished handshakes
 	client    limit.Address // among those of this client; zero for none
 }
 
-// claim takes a place for c among all connections and among the unfinished
-// handshakes; false when there is none.
+// claim takes a place for c among the unfinished handshakes; false when there is
+// none.
 func (b *budget) claim(c *conn) bool {
-	if !take(&b.open, connectionsMax) {
-		return false
-	}
-	c.claims.place = true
-	if !take(&b.handshakes, handshakesMax) {
+	if b.handshakes.Add(1) > handshakesMax {
+		b.handshakes.Add(-1)
 		return false
 	}
 	c.claims.handshake.Store(true)
 	return true
 }
 
-func take(n *atomic.Int64, most int64) bool {
-	if n.Add(1) > most {
-		n.Add(-1)
-		return false
-	}
-	return true
-}
-
 // claimClient takes one of the places of c's client, which may have most; false
-// when it has them all.
-func (b *budget) claimClient(c *conn, most int) bool {
+// when it has them all. As connections run short, of which there can be room
+// more, or handshakes, a client may have no more than clientGreed times what is
+// left: whoever has many gets none, and whoever has few gets in.
+func (b *budget) claimClient(c *conn, most, room int) bool {
 	a := limit.AddressOf(c.peer.client)
-	if !b.clients.Take(a, most) {
+	room = min(room, handshakesMax-int(b.handshakes.Load()))
+	if !b.clients.Take(a, min(most, clientGreed*room)) {
 		return false
 	}
 	c.claims.client = a
@@ -82,9 +77,6 @@ func (b *budget) shaken(c *conn) {
 // unclaim gives back all that a closed connection holds.
 func (b *budget) unclaim(c *conn) {
 	b.shaken(c)
-	if c.claims.place {
-		b.open.Add(-1)
-	}
 	if a := c.claims.client; a != 0 {
 		b.clients.Give(a)
 	}

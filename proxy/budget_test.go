@@ -15,19 +15,19 @@ func TestBudgetPerClient(t *testing.T) {
 	var held []*conn
 	for range connectionsPerClientMax {
 		c := clientConn("203.0.113.7")
-		if !b.claimClient(c, connectionsPerClientMax) {
+		if !b.claimClient(c, connectionsPerClientMax, connectionsMax) {
 			t.Fatalf("connection %d of a client is refused", len(held)+1)
 		}
 		held = append(held, c)
 	}
-	if b.claimClient(clientConn("203.0.113.7"), connectionsPerClientMax) {
+	if b.claimClient(clientConn("203.0.113.7"), connectionsPerClientMax, connectionsMax) {
 		t.Error("a client has one connection too many")
 	}
-	if !b.claimClient(clientConn("203.0.113.8"), connectionsPerClientMax) {
+	if !b.claimClient(clientConn("203.0.113.8"), connectionsPerClientMax, connectionsMax) {
 		t.Error("another client is refused")
 	}
 	b.unclaim(held[0])
-	if !b.claimClient(clientConn("203.0.113.7"), connectionsPerClientMax) {
+	if !b.claimClient(clientConn("203.0.113.7"), connectionsPerClientMax, connectionsMax) {
 		t.Error("a place that was given back is not there")
 	}
 }
@@ -36,15 +36,15 @@ func TestBudgetForgets(t *testing.T) {
 	var b budget
 	for _, addr := range []string{"203.0.113.7", "2001:db8::1", "203.0.113.7"} {
 		c := clientConn(addr)
-		if !b.claim(c) || !b.claimClient(c, connectionsPerClientMax) {
+		if !b.claim(c) || !b.claimClient(c, connectionsPerClientMax, connectionsMax) {
 			t.Fatalf("%s is refused", addr)
 		}
 		b.shaken(c)
 		b.shaken(c)
 		b.unclaim(c)
 	}
-	if b.open.Load() != 0 || b.handshakes.Load() != 0 {
-		t.Errorf("%d connections and %d handshakes count as open, want none", b.open.Load(), b.handshakes.Load())
+	if b.handshakes.Load() != 0 {
+		t.Errorf("%d handshakes count as open, want none", b.handshakes.Load())
 	}
 	if n := b.clients.Len(); n != 0 {
 		t.Errorf("%d clients without connections are remembered", n)
@@ -53,23 +53,36 @@ func TestBudgetForgets(t *testing.T) {
 
 func TestBudgetInTotal(t *testing.T) {
 	var b budget
-	b.open.Store(connectionsMax)
 	c := clientConn("203.0.113.7")
-	if b.claim(c) {
-		t.Error("one connection too many is taken")
-	}
-	b.unclaim(c)
-	if got := b.open.Load(); got != connectionsMax {
-		t.Errorf("a refused connection changes the count to %d", got)
-	}
-	b.open.Store(0)
 	b.handshakes.Store(handshakesMax)
 	if b.claim(c) {
 		t.Error("one handshake too many is taken")
 	}
 	b.unclaim(c)
-	if b.open.Load() != 0 || b.handshakes.Load() != handshakesMax {
+	if b.handshakes.Load() != handshakesMax {
 		t.Error("a refused handshake changes the counts")
+	}
+}
+
+// TestBudgetRunsShort: where there is room for few connections, who has many
+// gets none, and who has few gets in.
+func TestBudgetRunsShort(t *testing.T) {
+	for _, test := range []struct{ handshakes, room int }{
+		{handshakesMax - 10, connectionsMax},
+		{0, 10},
+	} {
+		var b budget
+		b.handshakes.Store(int64(test.handshakes))
+		had := 0
+		for b.claimClient(clientConn("203.0.113.7"), connectionsPerClientMax, test.room) {
+			had++
+		}
+		if had != 10*clientGreed {
+			t.Errorf("a client has %d connections where there is room for 10 more, want %d", had, 10*clientGreed)
+		}
+		if !b.claimClient(clientConn("203.0.113.8"), connectionsPerClientMax, test.room) {
+			t.Error("another client gets none")
+		}
 	}
 }
 

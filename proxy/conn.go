@@ -44,6 +44,7 @@ type conn struct {
 	signs       bool // holds a slot of Server.signing
 
 	claims    claims
+	estate    estate
 	tenant    *metrics.Tenant // counts the connection since settle; may be nil
 	closeOnce sync.Once
 	closeErr  error

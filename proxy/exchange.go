@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"gatehouse/internal/http1"
-	"gatehouse/internal/limit"
 	"gatehouse/tenancy"
 )
 
@@ -46,8 +45,13 @@ type exchange struct {
 	// The ceilings that it is below, and what it holds of each.
 	bounds []bound
 	held   [tenancy.CeilingsMax]held
-	place  *limit.Holder // whose place among all requests it has; nil for none
-	paced  bool          // one of them bounds the bandwidth
+	paced  bool // one of them bounds the bandwidth
+
+	// What it holds of the means, and of which party's; nil for nothing.
+	party      *party
+	memory     atomic.Int64
+	goroutines int
+	window     int
 
 	// What became of it; finish reads these.
 	ref       [refBytes]byte
@@ -137,7 +141,7 @@ func (s *Server) serveExchange(ex *exchange) {
 		return
 	}
 	ex.bound()
-	if s.admitClient(ex) && s.takePlace(ex) && s.authenticate(ex) && s.admitRequest(ex) && !s.redirect(ex) {
+	if s.admitClient(ex) && s.takeMeans(ex) && s.authenticate(ex) && s.admitRequest(ex) && !s.redirect(ex) {
 		ex.work.trip.run(ex)
 	}
 }

@@ -50,26 +50,6 @@ func (s *Server) admitClient(ex *exchange) bool {
 	return true
 }
 
-// takePlace takes a place among all requests that there is memory for. While there
-// are enough, nobody notices; when they run short, the tenant with the most for
-// its weight is refused first.
-func (s *Server) takePlace(ex *exchange) bool {
-	if !s.places.Take(ex.run.places, ex.verdict.Tenant.Weight()) {
-		return s.refuseFor(ex, tenancy.TooManyInFlight, inFlightRetry)
-	}
-	ex.place = ex.run.places
-	return true
-}
-
-// leavePlace gives it back: at the end, or when the exchange has become a tunnel,
-// which holds hardly any memory.
-func (ex *exchange) leavePlace() {
-	if ex.place != nil {
-		ex.s.places.Give(ex.place)
-		ex.place = nil
-	}
-}
-
 // inFlightRetry is when to come again where too much is in progress: an answer
 // takes less than that, as a rule.
 const inFlightRetry = time.Second
@@ -169,7 +149,7 @@ func (s *Server) refuseFor(ex *exchange, reason tenancy.Reason, wait time.Durati
 
 // leave gives back what the exchange holds.
 func (ex *exchange) leave() {
-	ex.leavePlace()
+	ex.leaveMeans()
 	for i, b := range ex.bounds {
 		h := ex.held[i]
 		if h&heldClient != 0 {

@@ -397,6 +397,8 @@ func gated(t testing.TB, limits string) (*Server, *exchange) {
 	w := newGatedWorld(t, OwnPlane, limits)
 	ex := w.server.takeExchange()
 	ex.peer, ex.client = new(peer), netip.MustParseAddr("192.0.2.7")
+	c := new(conn)
+	ex.watch, c.watch.conn = &c.watch, c
 	ex.body, ex.started = new(http1Body), time.Now()
 	ex.verdict = tenancy.Verdict{Action: tenancy.Forward, Tenant: w.table.Tenant("acme"), Route: w.table.Lookup("a.example").Routes()[2]}
 	ex.run = w.server.snapshot().of(w.table.Tenant("acme"))
@@ -412,7 +414,7 @@ func BenchmarkGates(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				ex.started = ex.started.Add(time.Microsecond)
-				if !s.admitClient(ex) || !s.takePlace(ex) || !s.admitRequest(ex) {
+				if !s.admitClient(ex) || !s.takeMeans(ex) || !s.admitRequest(ex) {
 					b.Fatal("refused")
 				}
 				ex.leave()
@@ -426,7 +428,7 @@ func TestGatesDoNotAllocate(t *testing.T) {
 	s, ex := gated(t, allLimits)
 	allocs := testing.AllocsPerRun(100, func() {
 		ex.started = ex.started.Add(time.Second)
-		if !s.admitClient(ex) || !s.takePlace(ex) || !s.admitRequest(ex) {
+		if !s.admitClient(ex) || !s.takeMeans(ex) || !s.admitRequest(ex) {
 			t.Fatal("refused")
 		}
 		ex.leave()

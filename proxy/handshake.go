@@ -41,7 +41,8 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	if looksForProof(hello) {
 		return s.challengeConfig(c, hello), nil
 	}
-	table := s.snapshot().table
+	snap := s.snapshot()
+	table := snap.table
 	v := table.Connect(&tenancy.Hello{
 		Client:   c.peer.client,
 		Listener: c.peer.listener,
@@ -59,10 +60,21 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		c.refusal = tenancy.NoCertificate
 		return s.policies.Refusing(), nil
 	}
-	if t := v.Host.Tenant(); !s.sign(c, t.ID(), t.Weight()) {
+	if t := v.Host.Tenant(); !s.join(c, snap.of(t)) || !s.sign(c, t.ID(), t.Weight()) {
 		return s.policies.Refusing(), nil
 	}
 	return s.policies.Config(c.peer.profile), nil
+}
+
+// join counts the connection as its tenant's. Where the tenant has its part of
+// what all share, the connection is closed, and false.
+func (s *Server) join(c *conn, tenant *running) bool {
+	if s.means.adopt(c, tenant.party) {
+		return true
+	}
+	c.refusal = tenancy.TooManyConnections
+	c.sever()
+	return false
 }
 
 // sign waits until the handshake may compute, for a tenant or for nobody's. Where

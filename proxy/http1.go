@@ -41,6 +41,7 @@ type requestReader struct {
 	buf    []byte // of which buf[r:w] is not dealt with
 	r, w   int
 	small  *headBuffer
+	held   int         // of the connection's memory, for a large head
 	large  *copyBuffer // a large head's buffer
 	spare  *copyBuffer // a body's, when there was no room behind its head
 }
@@ -62,7 +63,7 @@ func (s *Server) giveReader(r *requestReader) {
 	r.chunks.Reset(http1.Limits{})
 	s.buffers.giveCopy(r.large)
 	s.buffers.giveCopy(r.spare)
-	r.large, r.spare, r.buf = nil, nil, nil
+	r.large, r.spare, r.buf, r.held = nil, nil, nil, 0
 	s.buffers.readers.Put(r)
 }
 
@@ -85,6 +86,7 @@ func (h *http1Client) serve() {
 		r := h.server.takeReader()
 		r.buf[0], r.w = h.first[0], 1
 		again := h.serveRequests(r)
+		h.server.means.repay(h.conn, r.held)
 		h.server.giveReader(r)
 		if !again {
 			return
@@ -125,7 +127,11 @@ func (h *http1Client) readHead(r *requestReader) bool {
 			h.refuseHead(r, err)
 			return false
 		}
-		r.makeRoom(h.server, h.conn.peer.limits.Request.HeadBytes)
+		if !h.makeRoom(r) {
+			h.conn.watch.disarm()
+			h.answerAlone(r, http.StatusServiceUnavailable, tenancy.TooManyInFlight)
+			return false
+		}
 		n, _ = h.stream.Read(r.buf[r.w:])
 		r.w += n
 		if n > 0 {
@@ -146,32 +152,41 @@ func (h *http1Client) readHead(r *requestReader) bool {
 var errPlainTarget = &http1.Error{Status: http.StatusBadRequest, Text: "the target says http, the connection is https"}
 
 // makeRoom moves a head that has begun to the front, of a larger buffer if it
-// fills this one. A head may have most bytes.
-func (r *requestReader) makeRoom(s *Server, most int) {
+// fills this one. It reports false where there is no memory for that.
+func (h *http1Client) makeRoom(r *requestReader) bool {
 	if r.w < len(r.buf) {
-		return
+		return true
 	}
 	if r.r > 0 {
 		r.w = copy(r.buf, r.buf[r.r:r.w])
 		r.r = 0
-		return
+		return true
 	}
-	room := larger(r.buf, most)
-	if room == nil {
-		r.large = s.buffers.takeCopy()
+	size := larger(len(r.buf), h.conn.peer.limits.Request.HeadBytes)
+	if !h.server.means.borrow(h.conn, size) {
+		return false
+	}
+	r.held += size
+	var room []byte
+	if size == copyRoom {
+		r.large = h.server.buffers.takeCopy()
 		room = r.large[:]
+	} else {
+		room = make([]byte, size)
 	}
 	r.w = copy(room, r.buf)
 	r.buf = room
+	return true
 }
 
-// larger returns room for more than a pooled buffer holds, twice as much as full
-// has but most at most; nil when a pooled one will do. Hardly a host wants it.
-func larger(full []byte, most int) []byte {
-	if len(full) < copyRoom {
-		return nil
+// larger returns the size of a buffer for a head of most bytes that has filled
+// one: that of a pooled one if that will do, which is nearly always, else twice
+// as much.
+func larger(full, most int) int {
+	if full < copyRoom {
+		return copyRoom
 	}
-	return make([]byte, max(min(2*len(full), most), len(full)+1))
+	return max(min(2*full, most), full+1)
 }
 
 // grow puts what is read from now on into a fresh buffer. The views into the

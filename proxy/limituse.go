@@ -50,8 +50,8 @@ func (b *bound) use(key string, now int64) (used float64, words string) {
 
 // measureLimits tells the metrics how near the limits are.
 func (s *Server) measureLimits(now int64) {
-	taken, places := s.places.Taken()
-	s.metrics.Scarce(s.signing.Waiting(), taken, places)
+	s.metrics.Scarce(s.signing.Waiting())
+	s.means.measure(s.metrics)
 	snap := s.snapshot()
 	if snap == nil {
 		return

@@ -101,7 +101,7 @@ func (s *Server) admit(socket net.Conn, rules *tenancy.Listener, counts *metrics
 		s.refuseConn(c, reason)
 		return
 	}
-	if !s.budget.claim(c) {
+	if !s.means.enrol(c) || !s.budget.claim(c) {
 		s.refuseConn(c, tenancy.TooManyConnections)
 		return
 	}
@@ -133,7 +133,7 @@ func (s *Server) judgeClient(c *conn) tenancy.Reason {
 	if most == 0 {
 		most = connectionsPerClientMax
 	}
-	if !s.mayShake(c, rules.Handshakes) || !s.budget.claimClient(c, most) {
+	if !s.mayShake(c, rules.Handshakes) || !s.budget.claimClient(c, most, s.means.left()) {
 		return tenancy.TooManyConnections
 	}
 	return tenancy.NoReason
@@ -168,6 +168,7 @@ func (s *Server) newConn(socket net.Conn, p peer) *conn {
 func (s *Server) forget(c *conn) {
 	s.registry.remove(&c.watch)
 	s.budget.unclaim(c)
+	s.means.leave(c)
 	c.peer.counts.Closed()
 	c.tenant.Connection(-1)
 	s.lifetime.open.done()

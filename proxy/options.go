@@ -59,6 +59,13 @@ type Options struct {
 	// purpose with a key derived from it. The zero Key has New make one, which is
 	// forgotten with the Server.
 	Signing token.Key
+	// Memory is how many bytes connections and requests may take together, by
+	// estimate; 0 stands for 4 GiB. What the tables take, and what the garbage
+	// collector needs to breathe, comes on top.
+	Memory int64
+	// Connections is how many clients may be connected at a time; 0 stands for
+	// 131,072, which is also the most.
+	Connections int
 	// Drain is how long the connections of a tenant that has left the table may
 	// finish what they began.
 	Drain time.Duration

@@ -63,7 +63,7 @@ func (t *trip) run(ex *exchange) {
 	t.in = ex.work.in[:]
 	t.why = tenancy.NoHealthyBackend
 	defer t.drop()
-	if !t.holdBody() {
+	if !t.takeBody() || !t.holdBody() {
 		return
 	}
 	began := ex.started.Add(ex.queued)
@@ -230,6 +230,8 @@ func (t *trip) lost(err error) outcome {
 		t.gone()
 	case t.up != nil && t.up.clientErr != nil:
 		t.clientFailed(t.up.clientErr)
+	case err == errNoMemory:
+		t.refuse(tenancy.TooManyInFlight)
 	case isMalformed:
 		ex.s.log.Debug("a backend's answer was refused", "ref", string(ex.ref[:]), "backend", ex.backend, "error", malformed)
 		t.refuse(tenancy.BackendProtocol)

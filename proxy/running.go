@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
 	"gatehouse/internal/pool"
 	"gatehouse/tenancy"
@@ -26,8 +25,7 @@ type running struct {
 	keys     []string // of distinct, in the same order
 	routes   []string // the first that has it, in the same order
 	labels   []string // what tells them from others, in the same order
-	// places are those that the tenant has among all requests in progress.
-	places *limit.Holder
+	party    *party   // what the tenant holds of the means
 	// bounds are the ceilings that a route lies below, by Route.Index; nil if the
 	// tenant has none. counted are they by their names.
 	bounds  [][]bound
@@ -42,9 +40,11 @@ type running struct {
 func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drains) *running {
 	routes := t.Routes()
 	r := &running{metrics: s.metrics.Tenant(t.ID()), pools: make([]*pool.Pool, len(routes))}
-	if r.places, r.retries = new(limit.Holder), new(retries); former != nil {
-		r.places, r.retries = former.places, former.retries
+	if r.retries = new(retries); former != nil {
+		r.retries = former.retries
 	}
+	r.party = s.means.party(t.ID(), t.Weight(), former, r.metrics)
+	r.metrics.Holds(r.party.holds)
 	for _, route := range routes {
 		for _, plan := range route.Plans() {
 			if p := former.withKey(plan.Key()); p != nil && r.withKey(plan.Key()) == nil {

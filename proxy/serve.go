@@ -40,6 +40,7 @@ func (s *Server) serve(c *conn) {
 	case s.standard != nil:
 		s.standard.serve(c, t)
 	default:
+		s.means.lighten(c, http1Saves)
 		go s.serveOver(c, t, s.serveHTTP1)
 	}
 }

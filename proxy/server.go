@@ -27,10 +27,6 @@ const signersPerCPU = 2
 // closed.
 const signersWaitMax = 4096
 
-// requestsMax is how many requests may be in progress: with 48 KiB of buffers and
-// the stacks of two goroutines, 2 GiB.
-const requestsMax = 32_768
-
 // Server is the data plane: it accepts connections, asks the table in use what
 // to do with each, and moves the bytes. New makes one, Apply gives it a table,
 // Serve runs it. All methods may be called at the same time.
@@ -44,9 +40,9 @@ type Server struct {
 	current      atomic.Pointer[snapshot]
 	certificates atomic.Pointer[tlsconfig.Index]
 	policies     *tlsconfig.Policies
-	greeting     *tls.Config  // picks a policy for each ClientHello
-	signing      *limit.Fair  // a slot for each handshake that computes
-	places       *limit.Share // for requests in progress
+	greeting     *tls.Config // picks a policy for each ClientHello
+	signing      *limit.Fair // a slot for each handshake that computes
+	means        *means
 	budget       budget
 	room         limit.Room // for the client addresses of all ceilings and listeners
 	hashing      limit.Gate // lets passwords be hashed, of all tenants together
@@ -85,11 +81,11 @@ func New(o Options) *Server {
 		metrics: o.Metrics,
 		clock:   newClock(),
 		signing: limit.NewFair(signersPerCPU*runtime.GOMAXPROCS(0), signersWaitMax),
-		places:  limit.NewShare(requestsMax),
 		access:  newAccessLog(o),
 		checks:  pool.NewChecks(),
 	}
 	s.sweepEvery = tick
+	s.means = newMeans(o, s.clock)
 	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{
 		Tenant:      s.tenantOf,
 		Certificate: chosenCertificate,

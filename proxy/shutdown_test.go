@@ -152,7 +152,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	eventually(t, "the connection is there", func() bool { return s.budget.open.Load() == 1 })
+	eventually(t, "the connection is there", func() bool { return s.means.taken(connections) == 1 })
 	end()
 	if err := <-served; !errors.Is(err, context.Canceled) {
 		t.Errorf("Serve = %v, want the context's error", err)

@@ -7,6 +7,8 @@ type Stats struct {
 	Tenants map[string]TenantStats // by id
 	Limits  map[string][]LimitUse  // by id, of tenants that have any
 	Pools   map[string][]PoolStats // by id
+	Parts   map[string][]MeansPart // by id, of tenants that hold any
+	Means   []MeansUse
 
 	Canaries map[string][]CanaryStats // by id, of tenants that have any
 }
@@ -20,7 +22,10 @@ type TenantStats struct {
 // Stats counts what is open now, by tenant. It looks at every connection: it is
 // for people, not for each scrape.
 func (s *Server) Stats() Stats {
-	stats := Stats{Tenants: make(map[string]TenantStats), Limits: s.limitUses(), Pools: s.poolStats(time.Now()), Canaries: s.canaryStats()}
+	stats := Stats{
+		Tenants: make(map[string]TenantStats), Limits: s.limitUses(), Pools: s.poolStats(time.Now()),
+		Canaries: s.canaryStats(), Parts: s.partsOf(), Means: s.means.uses(),
+	}
 	s.registry.each(func(w *watch) {
 		c := w.conn
 		if !c.settled.Load() || c.peer.tenantID == "" {

@@ -24,7 +24,7 @@ func TestStats(t *testing.T) {
 	idle.Close()
 	other.Close()
 	eventually(t, "nothing counts", func() bool { return len(w.server.Stats().Tenants) == 0 })
-	eventually(t, "no place is held", func() bool { return w.server.budget.open.Load() == 0 })
+	eventually(t, "no place is held", func() bool { return w.server.means.taken(connections) == 0 })
 	for _, series := range []string{
 		`gatehouse_tenant_connections{tenant="acme"}`,
 		`gatehouse_requests_in_flight{tenant="acme"}`,

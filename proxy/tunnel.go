@@ -34,6 +34,10 @@ func (t *trip) tunnel() {
 		t.refuse(tenancy.BackendProtocol)
 		return
 	}
+	if !ex.spawn() {
+		t.refuse(tenancy.TooManyInFlight)
+		return
+	}
 	ex.status = http.StatusSwitchingProtocols
 	ex.watch.waiting(false)
 	ex.watch.unbound()
@@ -64,7 +68,7 @@ func (t *trip) tunnel() {
 // the log and a change of the table need of the request is copied.
 func (ex *exchange) lighten(r *requestReader) {
 	ex.watch.keep()
-	ex.leavePlace()
+	ex.keepOnly(tunnelPrice)
 	all := slices.Concat(ex.method, ex.authority, ex.path, ex.query)
 	for _, view := range []*[]byte{&ex.method, &ex.authority, &ex.path, &ex.query} {
 		n := len(*view)
@@ -136,8 +140,7 @@ const tunnelRoom = 2 << 10
 func (p *pipe) copy(to, from clientStream, count *atomic.Int64) {
 	small := make([]byte, tunnelRoom)
 	buffer, large := small, (*copyBuffer)(nil)
-	buffers := &p.ex.s.buffers
-	defer func() { buffers.giveCopy(large) }()
+	defer func() { p.giveLarge(large) }()
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 && !p.pass(to, buffer[:n], count) {
@@ -151,12 +154,30 @@ func (p *pipe) copy(to, from clientStream, count *atomic.Int64) {
 			p.sever()
 			return
 		case n == tunnelRoom && large == nil:
-			large = buffers.takeCopy()
-			buffer = large[:]
+			if large = p.takeLarge(); large != nil {
+				buffer = large[:]
+			}
 		case n < tunnelRoom && large != nil:
-			buffers.giveCopy(large)
+			p.giveLarge(large)
 			buffer, large = small, nil
 		}
+	}
+}
+
+// takeLarge returns a large buffer, nil where the tenant has its part of the
+// memory: a burst goes on in small pieces then.
+func (p *pipe) takeLarge() *copyBuffer {
+	if !p.ex.hold(copyRoom) {
+		return nil
+	}
+	return p.ex.s.buffers.takeCopy()
+}
+
+// giveLarge takes nil as well.
+func (p *pipe) giveLarge(large *copyBuffer) {
+	if large != nil {
+		p.ex.s.buffers.giveCopy(large)
+		p.ex.drop(copyRoom)
 	}
 }
 

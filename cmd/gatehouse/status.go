@@ -73,6 +73,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 		return err
 	}
 	printLimits(w, s.Tenants)
+	printMeans(w, s.Means, s.Tenants)
 	fmt.Fprintln(w)
 	if err := printLevers(w, s.Levers); err != nil {
 		return err

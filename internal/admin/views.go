@@ -13,6 +13,7 @@ type Status struct {
 	Keys         string             `json:"keys"` // "sealed" or "not protected"
 	Listeners    []ListenerStatus   `json:"listeners"`
 	Tenants      []TenantStatus     `json:"tenants"`
+	Means        []MeansStatus      `json:"means"` // what all tenants share and hold for long
 	Certificates CertificateSummary `json:"certificates"`
 	Quarantined  []Quarantine       `json:"quarantined"`
 	Levers       []LeverStatus      `json:"levers"` // what operators have ordered
@@ -40,6 +41,8 @@ type TenantStatus struct {
 	Pools       []PoolStatus `json:"pools,omitempty"`
 	// Canaries are those of its routes.
 	Canaries []CanaryStatus `json:"canaries,omitempty"`
+	// Means are what it holds of what all tenants share; none at rest.
+	Means []PartStatus `json:"means,omitempty"`
 	// Limits are those that are written of how many requests there may be.
 	Limits []LimitStatus `json:"limits,omitempty"`
 }
@@ -52,6 +55,21 @@ type LimitStatus struct {
 	Is    string  `json:"is"`
 	Used  float64 `json:"used"` // from 0 to 1
 	Now   string  `json:"now,omitempty"`
+}
+
+// MeansStatus is how much is taken of something that all tenants share.
+type MeansStatus struct {
+	Means string `json:"means"` // "memory" (bytes, by estimate), "goroutines" or "connections"
+	Taken int    `json:"taken"`
+	Of    int    `json:"of"`
+}
+
+// PartStatus is what a tenant holds of it.
+type PartStatus struct {
+	Means string  `json:"means"`
+	Held  int     `json:"held"`
+	Part  int     `json:"part"` // what it could have while others keep what they have
+	Used  float64 `json:"used"` // of its part; at 1 it gets no more
 }
 
 // Quarantine is a tenant whose file is refused.

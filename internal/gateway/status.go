@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatehouse/internal/admin"
+	"gatehouse/proxy"
 	"gatehouse/tenancy"
 )
 
@@ -24,13 +25,16 @@ func (g *gateway) ready() error {
 
 // status describes the gateway as it runs.
 func (g *gateway) status() admin.Status {
-	current := g.current.Load()
+	current, stats := g.current.Load(), g.server.Stats()
 	s := admin.Status{
 		Version: g.options.Version, Started: g.startedAt, Config: g.options.Config,
 		Generation: current.table.Generation(), Keys: g.state.keys.protection(),
-		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current),
+		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current, &stats),
 		Certificates: summary(g.certificates()), Quarantined: quarantines(current.result), Levers: g.leverStatus(), Sets: g.setStatus(),
 		LastReload: g.lastReload.Load(), Notes: slices.Concat(g.restartNotes(current), g.stateNotes(), g.sourceNotes()),
+	}
+	for _, m := range stats.Means {
+		s.Means = append(s.Means, admin.MeansStatus{Means: m.Means, Taken: m.Taken, Of: m.Of})
 	}
 	if err := g.ready(); err != nil {
 		s.NotReady = err.Error()
@@ -64,7 +68,7 @@ func (g *gateway) listenerStatus() []admin.ListenerStatus {
 	return list
 }
 
-func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
+func (g *gateway) tenantStatus(l *loaded, stats *proxy.Stats) []admin.TenantStatus {
 	quarantined := make(map[string]bool)
 	list := []admin.TenantStatus{}
 	for _, q := range l.result.Quarantined {
@@ -73,7 +77,6 @@ func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
 			list = append(list, admin.TenantStatus{ID: q.Tenant, File: q.File, State: "not served", Hosts: []string{}, Backends: []string{}})
 		}
 	}
-	stats := g.server.Stats()
 	for _, t := range l.table.Tenants() {
 		s := admin.TenantStatus{ID: t.ID(), File: t.File(), State: "served", Hosts: []string{}, Backends: backendsOf(t)}
 		if quarantined[t.ID()] {
@@ -84,6 +87,7 @@ func (g *gateway) tenantStatus(l *loaded) []admin.TenantStatus {
 		}
 		s.Pools, s.Canaries = poolStatus(stats.Pools[t.ID()]), canaryStatus(stats.Canaries[t.ID()])
 		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
+		s.Means = partStatus(stats.Parts[t.ID()])
 		for _, l := range stats.Limits[t.ID()] {
 			s.Limits = append(s.Limits, admin.LimitStatus{Level: l.Level, Limit: l.Limit, Is: l.Text, Used: l.Used, Now: l.Now})
 		}

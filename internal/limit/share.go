@@ -7,12 +7,12 @@ import "sync/atomic"
 // seventeenth, is always there for those who ask for little.
 const greed = 8
 
-// Share is a number of places that many may take from, and nobody all. It is
-// memory that is scarce here, and it is held for long, so that nobody can be made
-// to give it back: what each may have is measured by what is left, times its
-// weight (dynamic thresholds, Choudhury and Hahne, 1998). Who holds the most is
-// the first to be refused, and those who want more than there is end up with
-// places in the ratio of their weights, as fast as places are given back.
+// Share is an amount of something that many may take from, and nobody all. It is
+// something like memory, and it is held for long, so that nobody can be made to
+// give it back: what each may have is measured by what is left, times its weight
+// (dynamic thresholds, Choudhury and Hahne, 1998). Who holds the most is the
+// first to be refused, and those who want more than there is end up with amounts
+// in the ratio of their weights, as fast as it is given back.
 type Share struct {
 	most  int64
 	taken atomic.Int64
@@ -21,28 +21,46 @@ type Share struct {
 // Holder is what one of them has taken. The zero Holder has nothing.
 type Holder struct{ held atomic.Int64 }
 
-// NewShare returns so many places.
+// NewShare returns so much of it.
 func NewShare(most int) *Share { return &Share{most: int64(most)} }
 
-// Take takes a place for h, whose weight is at least 1; false when it has its
-// part already. It takes no lock.
-func (s *Share) Take(h *Holder, weight int) bool {
-	left := s.most - s.taken.Add(1)
-	if mine := h.held.Add(1); left >= 0 && mine <= greed*int64(weight)*(left+1) {
+// Take takes n for h, whose weight is at least 1; false, and nothing, when h has
+// its part already. It takes no lock.
+func (s *Share) Take(h *Holder, n, weight int) bool {
+	left := s.most - s.taken.Add(int64(n))
+	if mine := h.held.Add(int64(n)); left >= 0 && mine <= greed*int64(weight)*(left+int64(n)) {
 		return true
 	}
-	s.Give(h)
+	s.Give(h, n)
 	return false
 }
 
-// Give gives a place back.
-func (s *Share) Give(h *Holder) {
-	h.held.Add(-1)
-	s.taken.Add(-1)
+// Move makes n of one holder's another's, unless that one has its part already.
+func (s *Share) Move(from, to *Holder, n, weight int) bool {
+	left := s.most - s.taken.Load()
+	if mine := to.held.Add(int64(n)); mine <= greed*int64(weight)*(left+int64(n)) {
+		from.held.Add(int64(-n))
+		return true
+	}
+	to.held.Add(int64(-n))
+	return false
 }
 
-// Taken returns how many places are taken, of how many.
+// Give gives n back.
+func (s *Share) Give(h *Holder, n int) {
+	h.held.Add(int64(-n))
+	s.taken.Add(int64(-n))
+}
+
+// Taken returns how much is taken, of how much.
 func (s *Share) Taken() (taken, of int) { return int(s.taken.Load()), int(s.most) }
 
-// Held returns how many places h has.
+// Part returns how much h could have if nobody else took or gave anything back.
+func (s *Share) Part(h *Holder, weight int) int {
+	open := max(s.most-s.taken.Load()+h.held.Load(), 0)
+	parts := greed * float64(weight)
+	return int(float64(open) * parts / (parts + 1))
+}
+
+// Held returns how much h has.
 func (h *Holder) Held() int { return int(h.held.Load()) }

@@ -99,6 +99,7 @@ func (e emitter) tenant(t *Tenant) {
 	e.moved(tenantRevoked, t.revoked.Load(), t.id)
 	e.canary(t)
 	e.limits(t)
+	e.means(t)
 	e.pools(t)
 	e.durations(t)
 }

@@ -52,22 +52,3 @@ func (e emitter) limits(t *Tenant) {
 		e.gauge(tenantQueued, float64(t.limits.queued.Load()), t.id)
 	}
 }
-
-// scarce is what all tenants share.
-type scarce struct{ waiting, taken, places atomic.Int64 }
-
-// Scarce notes how many handshakes wait to compute, and how many of the places
-// for requests in progress are taken.
-func (s *Set) Scarce(waiting, taken, places int) {
-	if s != nil {
-		s.scarce.waiting.Store(int64(waiting))
-		s.scarce.taken.Store(int64(taken))
-		s.scarce.places.Store(int64(places))
-	}
-}
-
-func (e emitter) scarce(s *scarce) {
-	e.gauge(handshakesWaiting, float64(s.waiting.Load()))
-	e.gauge(placesTaken, float64(s.taken.Load()))
-	e.gauge(placesOf, float64(s.places.Load()))
-}

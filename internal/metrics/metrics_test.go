@@ -62,14 +62,19 @@ func TestTenantSeries(t *testing.T) {
 	a.LimitUsed(LimitWebSockets, 1)
 	a.LimitUsed(LimitWebSockets, -1)
 	a.Queued(3)
-	s.Scarce(1, 2, 3)
+	s.Scarce(1)
+	s.MeansTaken(MeansMemory, 2, 3)
+	s.Tenant("acme").Holds(func() []int { return []int{0, 5, 0} })
+	s.Tenant("acme").Shed(MeansConnections)
 	wantLines(t, s,
 		`gatehouse_limit_used_ratio{limit="requests",tenant="acme"} 0.25`,
 		`gatehouse_limit_used_ratio{limit="in_flight",tenant="acme"} 1`,
 		`gatehouse_requests_queued{tenant="acme"} 3`,
 		`gatehouse_handshakes_waiting 1`,
-		`gatehouse_request_places_taken 2`,
-		`gatehouse_request_places 3`,
+		`gatehouse_means_taken{means="memory"} 2`,
+		`gatehouse_means{means="memory"} 3`,
+		`gatehouse_tenant_means{means="goroutines",tenant="acme"} 5`,
+		`gatehouse_shed_total{means="connections",tenant="acme"} 1`,
 		`gatehouse_requests_total{class="1xx",tenant="acme"} 1`,
 		`gatehouse_requests_total{class="2xx",tenant="acme"} 2`,
 		`gatehouse_requests_total{class="4xx",tenant="acme"} 1`,

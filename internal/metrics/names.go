@@ -11,7 +11,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // The metrics, all of them. Labels: tenant is an id of the table, listener an
 // address of the main file, reason a word of the refusal table, class the first
 // digit of a status ("2xx"), result a word of ReloadResults or of what orders
-// end in, limit a word of LimitNames, ca an authority of the main file, state a word of what hosts are in.
+// end in, limit a word of LimitNames, means of MeansNames, ca an authority of the main file, state a word of what hosts are in.
 var (
 	tenantRequests = desc("requests_total",
 		"Requests answered, by the class of the status.", "tenant", "class")
@@ -57,6 +57,11 @@ var (
 	tenantQueued = desc("requests_queued",
 		"Requests that wait for their turn because as many are in progress as may be.", "tenant")
 
+	tenantMeans = desc("tenant_means",
+		"How much the tenant holds of what all tenants share: bytes of memory by estimate, goroutines, client connections.", "tenant", "means")
+	tenantShed = desc("shed_total",
+		"Connections and requests refused because the tenant has its part of what all tenants share.", "tenant", "means")
+
 	listenerAccepted = desc("accepted_connections_total",
 		"TCP connections accepted.", "listener")
 	listenerOpen = desc("connections",
@@ -78,10 +83,10 @@ var (
 		"Requests and connections that ended in a fault of the gateway itself.")
 	handshakesWaiting = desc("handshakes_waiting",
 		"TLS handshakes that wait to compute because the processors are busy with others.")
-	placesTaken = desc("request_places_taken",
-		"Places that requests in progress take, of all tenants together.")
-	placesOf = desc("request_places",
-		"Places for requests in progress that there are.")
+	meansTaken = desc("means_taken",
+		"How much is taken of what all tenants share: bytes of memory by estimate, goroutines, client connections.", "means")
+	meansOf = desc("means",
+		"How much there is of what all tenants share, in the same units.", "means")
 	ready = desc("ready",
 		"1 while the gateway takes traffic, as /readyz says.")
 	stateWriteFailures = desc("state_write_failures_total",

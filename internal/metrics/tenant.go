@@ -30,6 +30,7 @@ type Tenant struct {
 	backendsDown    atomic.Uint64
 	canary          canary
 	limits          limitUse
+	means           meansUse
 	pools           atomic.Pointer[func() []PoolBackends]
 }
 

@@ -1,0 +1,317 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gatehouse/internal/limit"
+)
+
+// meansWorld serves two tenants that share so much of one of the means. Requests
+// for /slow wait until answer is closed.
+func meansWorld(t *testing.T, plane DataPlane, k kind, all int) (w *world, answer chan struct{}) {
+	w = newGatedWorld(t, plane, "request_buffer: 20KiB\n")
+	w.server.means.shares[k] = limit.NewShare(all)
+	answer = make(chan struct{})
+	t.Cleanup(func() {
+		select {
+		case <-answer:
+		default:
+			close(answer)
+		}
+	})
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/ws":
+			echo(rw, r)
+		case "/slow":
+			<-answer
+		case "/large-head":
+			rw.Header().Set("X-Large", strings.Repeat("x", 20<<10))
+		case "/large":
+			_, _ = rw.Write(make([]byte, 200<<10))
+		}
+	})
+	return w, answer
+}
+
+// askWhole is askOnce for a connection that is to be used again.
+func askWhole(t *testing.T, c *http.Client, url string) (status, retry int) {
+	t.Helper()
+	answer, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+		t.Errorf("GET %s: %v", url, err)
+	}
+	retry, _ = strconv.Atoi(answer.Header.Get("Retry-After"))
+	return answer.StatusCode, retry
+}
+
+// nothingHeld waits until all that was taken of the means is back.
+func (w *world) nothingHeld() {
+	w.t.Helper()
+	for k := range kinds {
+		eventually(w.t, "no "+k.String()+" are taken", func() bool { return w.server.means.taken(k) == 0 })
+	}
+}
+
+// TestMemoryIsShared: a tenant that takes all it can leaves some for others, its
+// share survives a reload, and it is told in log and metrics.
+func TestMemoryIsShared(t *testing.T) {
+	t.Parallel()
+	w, answer := meansWorld(t, OwnPlane, memory, 18*(exchangePrice+restPrice))
+	c := w.client("direct", "127.0.0.1", false)
+	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusOK {
+		t.Errorf("the first is answered with %d", status)
+	}
+	var slow []<-chan int
+	for i := range 16 {
+		other := w.client("direct", fmt.Sprintf("127.0.0.%d", 10+i), false)
+		t.Cleanup(other.CloseIdleConnections)
+		slow = append(slow, w.start(other, "https://a.example/slow"))
+		eventually(t, "one more is in progress", func() bool {
+			return w.server.Stats().Tenants["acme"].InFlight == i+1
+		})
+	}
+	if status, retry := askWhole(t, c, "https://a.example/"); status != http.StatusServiceUnavailable || retry != 1 {
+		t.Errorf("one more of the tenant with the most is answered with %d, to come again after %d s; want 503 and 1", status, retry)
+	}
+	if status, _ := askWhole(t, c, "https://b.example/"); status != http.StatusOK {
+		t.Errorf("the other tenant's is answered with %d", status)
+	}
+	w.set("acme", gatedTenant("timeouts: {idle: 10s}\n"))
+	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusServiceUnavailable {
+		t.Errorf("after a reload it is answered with %d, want 503", status)
+	}
+	if n := counter(t, w.metrics, `gatehouse_shed_total{means="memory",tenant="acme"}`); n != 2 {
+		t.Errorf("%v refusals are counted, want 2", n)
+	}
+	if n := counter(t, w.metrics, `gatehouse_tenant_means{means="memory",tenant="acme"}`); n < 16*exchangePrice {
+		t.Errorf("acme is said to hold %v bytes", n)
+	}
+	if n := strings.Count(w.events.String(), `who="tenant acme" means=memory`); n != 1 {
+		t.Errorf("that it has its part is logged %d times, want once", n)
+	}
+	for _, part := range w.server.Stats().Parts["acme"] {
+		if part.Means == "memory" && (part.Held < 16*exchangePrice || part.Part < part.Held*9/10) {
+			t.Errorf("acme holds %d of its part of %d", part.Held, part.Part)
+		}
+	}
+	close(answer)
+	for _, status := range slow {
+		if got := <-status; got != http.StatusOK {
+			t.Errorf("one that has begun is answered with %d", got)
+		}
+	}
+	eventually(t, "the requests have given back what they held", func() bool { return w.server.means.taken(memory) <= 20*restPrice })
+}
+
+// TestEverythingIsGivenBack: whatever an exchange was, nothing of the means is
+// held when its connection is gone.
+func TestEverythingIsGivenBack(t *testing.T) {
+	t.Parallel()
+	for name, plane := range map[string]DataPlane{"own": OwnPlane, "standard": StandardPlane, "http2": OwnPlane} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := meansWorld(t, plane, memory, 64<<20)
+			c := w.client("direct", "127.0.0.1", name == "http2")
+			for _, path := range []string{"/", "/large", "/large-head", "/none"} {
+				if status, _ := askWhole(t, c, "https://a.example"+path); status != http.StatusOK {
+					t.Errorf("%s is answered with %d", path, status)
+				}
+			}
+			for _, size := range []int{0, 100, 18 << 10, 200 << 10} {
+				for _, chunked := range []bool{false, true} {
+					if got := post(t, c, size, chunked, strings.Repeat("h", 14<<10)); got != http.StatusOK {
+						t.Errorf("a body of %d bytes, chunked %v: %d", size, chunked, got)
+					}
+				}
+			}
+			if got := post(t, c, 10, false, strings.Repeat("h", 40<<10)); got != http.StatusOK {
+				t.Errorf("a large head: %d", got)
+			}
+			if name != "http2" {
+				talk := w.talk("127.0.0.1", "https://a.example/ws")
+				say(t, talk)
+				if n := w.server.means.taken(memory); n > 10*connPrice+tunnelPrice {
+					t.Errorf("a tunnel at rest and a few connections hold %d bytes", n)
+				}
+				_ = talk.CloseNow()
+			}
+			c.CloseIdleConnections()
+			w.nothingHeld()
+		})
+	}
+}
+
+// post sends a body with a field of that value.
+func post(t *testing.T, c *http.Client, size int, chunked bool, field string) int {
+	t.Helper()
+	var body io.Reader = strings.NewReader(strings.Repeat("x", size))
+	if chunked {
+		body = io.MultiReader(body, strings.NewReader(""))
+	}
+	r, err := http.NewRequest(http.MethodPost, "https://a.example/", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Field", field)
+	answer, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// TestWithoutMemory: what needs more than there is gets 503 before a backend is
+// asked, or goes on in small pieces.
+func TestWithoutMemory(t *testing.T) {
+	t.Parallel()
+	const enough = 9 * (connPrice + exchangePrice + 4<<10) / 8 // for one request without anything
+	eachWayShort := func(f func(t *testing.T, w *world, c *http.Client)) {
+		for name, plane := range map[string]DataPlane{"own": OwnPlane, "standard": StandardPlane, "http2": OwnPlane} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				w, _ := meansWorld(t, plane, memory, enough)
+				f(t, w, w.client("direct", "127.0.0.1", name == "http2"))
+				w.nothingHeld()
+			})
+		}
+	}
+	eachWayShort(func(t *testing.T, w *world, c *http.Client) {
+		if status, _ := askWhole(t, c, "https://a.example/large"); status != http.StatusOK {
+			t.Errorf("a large answer: %d", status)
+		}
+		for _, size := range []int{18 << 10, 100 << 10} {
+			if got := post(t, c, size, false, ""); got != http.StatusServiceUnavailable {
+				t.Errorf("a body of %d bytes: %d, want 503", size, got)
+			}
+		}
+		if status, _ := askWhole(t, c, "https://a.example/large-head"); status != http.StatusServiceUnavailable {
+			t.Errorf("an answer with a large head: %d, want 503", status)
+		}
+		c.CloseIdleConnections()
+	})
+}
+
+// TestLargeHeadWithoutMemory: a head that there is no memory for is 503.
+func TestLargeHeadWithoutMemory(t *testing.T) {
+	t.Parallel()
+	w, _ := meansWorld(t, OwnPlane, memory, 9*(connPrice+20<<10)/8)
+	c := w.client("direct", "127.0.0.1", false)
+	if got := post(t, c, 0, false, strings.Repeat("h", 40<<10)); got != http.StatusServiceUnavailable {
+		t.Errorf("a large head: %d, want 503", got)
+	}
+	c.CloseIdleConnections()
+	w.nothingHeld()
+}
+
+// TestConnectionsAreShared: a tenant that opens all the connections it can leaves
+// some for others, and so do those that never say whose they are.
+func TestConnectionsAreShared(t *testing.T) {
+	t.Parallel()
+	w, _ := meansWorld(t, OwnPlane, connections, 18)
+	var open []io.Closer
+	for i := range 16 {
+		c, err := w.tryDial(fmt.Sprintf("127.0.0.%d", 10+i), w.tlsConfig("a.example"))
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		open = append(open, c)
+	}
+	if _, err := w.tryDial("127.0.0.9", w.tlsConfig("a.example")); err == nil {
+		t.Error("one more connection of the tenant with the most is served")
+	}
+	c, err := w.tryDial("127.0.0.8", w.tlsConfig("b.example"))
+	if err != nil {
+		t.Fatalf("the other tenant's: %v", err)
+	}
+	open = append(open, c)
+	for _, c := range open {
+		c.Close()
+	}
+	w.nothingHeld()
+}
+
+// TestGoroutinesAreShared: streams and bodies count.
+func TestGoroutinesAreShared(t *testing.T) {
+	t.Parallel()
+	w, answer := meansWorld(t, OwnPlane, goroutines, 18)
+	c := w.client("direct", "127.0.0.1", true)
+	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusOK {
+		t.Errorf("the first stream is answered with %d", status)
+	}
+	var slow []<-chan int
+	for range 14 {
+		slow = append(slow, w.start(c, "https://a.example/slow"))
+	}
+	eventually(t, "all are in progress", func() bool { return w.server.Stats().Tenants["acme"].InFlight == 14 })
+	if got := w.server.means.taken(goroutines); got != 2+14 {
+		t.Errorf("%d goroutines are taken, want 16", got)
+	}
+	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusServiceUnavailable {
+		t.Errorf("one more stream is answered with %d, want 503", status)
+	}
+	close(answer)
+	for _, status := range slow {
+		<-status
+	}
+	if got := post(t, c, 100<<10, true, ""); got != http.StatusOK {
+		t.Errorf("a body when there is room again: %d", got)
+	}
+	c.CloseIdleConnections()
+	w.nothingHeld()
+}
+
+// TestWindows: what clients may send ahead on one connection counts once.
+func TestWindows(t *testing.T) {
+	m := newMeans(Options{}, newClock())
+	c, p := new(conn), new(party)
+	p.weight.Store(1)
+	c.estate.party = p
+	var want []int
+	for i := range 6 {
+		if !m.openWindow(c, streamWindowBytes) {
+			t.Fatal("a window is refused")
+		}
+		want = append(want, min((i+1)*streamWindowBytes, connWindowBytes))
+		if got := m.taken(memory); got != want[i] {
+			t.Errorf("%d windows hold %d bytes, want %d", i+1, got, want[i])
+		}
+	}
+	for i := 5; i > 0; i-- {
+		m.closeWindow(c, streamWindowBytes)
+		if got := m.taken(memory); got != want[i-1] {
+			t.Errorf("%d windows hold %d bytes, want %d", i, got, want[i-1])
+		}
+	}
+	m.leave(c)
+	m.closeWindow(c, streamWindowBytes)
+	if got := m.taken(memory); got != 0 {
+		t.Errorf("a closed connection holds %d bytes", got)
+	}
+}
+
+// TestMeansOptions: what there is, is what the options say, within bounds.
+func TestMeansOptions(t *testing.T) {
+	for _, test := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{}, "[{memory 0 4294967296} {goroutines 0 524288} {connections 0 131072}]"},
+		{Options{Memory: 1, Connections: 1_000_000}, "[{memory 0 16777216} {goroutines 0 524288} {connections 0 131072}]"},
+		{Options{Memory: 1 << 30, Connections: 500}, "[{memory 0 1073741824} {goroutines 0 524288} {connections 0 500}]"},
+	} {
+		if got := fmt.Sprint(newMeans(test.o, newClock()).uses()); got != test.want {
+			t.Errorf("%+v: %s, want %s", test.o, got, test.want)
+		}
+	}
+}
