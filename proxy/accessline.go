@@ -70,6 +70,10 @@ func (l *accessLog) appendLine(b []byte, ex *exchange, now time.Time) []byte {
 func appendBackend(b []byte, ex *exchange) []byte {
 	b = append(b, `,"backend":"`...)
 	b = append(b, ex.backend...)
+	if ex.address.IsValid() {
+		b = append(b, `","address":"`...)
+		b = ex.address.AppendTo(b)
+	}
 	b = appendNumber(b, `","attempts":`, int64(ex.attempts))
 	if ex.canary {
 		b = append(b, `,"canary":true`...)

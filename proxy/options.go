@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/metrics"
+	"gatehouse/internal/pool"
 	"gatehouse/internal/token"
 )
 
@@ -52,6 +53,9 @@ type Options struct {
 	LogClient LogClient
 	// DataPlane serves the connections of HTTP/1.1 clients.
 	DataPlane DataPlane
+	// Finder answers where backends are that are written by name; nil asks the
+	// system's hosts file and resolvers.
+	Finder pool.Finder
 	// Challenges proves control of names to certificate authorities; nil proves
 	// nothing.
 	Challenges Challenges

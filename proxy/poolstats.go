@@ -42,11 +42,12 @@ func (r *running) poolBackends() []metrics.PoolBackends {
 	var list []metrics.PoolBackends
 	now := time.Now()
 	for i, p := range r.distinct {
-		if plan := p.Plan(); len(plan.Backends) < 2 && plan.Rules.Health.Path == "" {
+		if alone(p.Plan()) {
 			continue
 		}
+		status := p.Status(now)
 		counts := map[pool.Standing]int{pool.Up: 0}
-		for _, b := range p.Status(now) {
+		for _, b := range status {
 			counts[b.Standing]++
 		}
 		for st, n := range counts {
@@ -54,4 +55,17 @@ func (r *running) poolBackends() []metrics.PoolBackends {
 		}
 	}
 	return list
+}
+
+// alone reports whether a plan has one place and looks at none.
+func alone(plan *pool.Plan) bool {
+	if len(plan.Backends) > 1 || plan.Rules.Health.Path != "" {
+		return false
+	}
+	for _, b := range plan.Backends {
+		if _, placed := b.Literal(); !placed {
+			return false
+		}
+	}
+	return true
 }

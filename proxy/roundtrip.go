@@ -115,6 +115,7 @@ func (t *trip) drop() {
 // like; but it is done once for a request, so that it arrives four times at most.
 func (t *trip) try(m *pool.Member) outcome {
 	t.ex.backend = m.Backend().Address()
+	t.ex.address, _ = m.Address()
 	t.fresh = false
 	if c := t.reuse(m); c != nil {
 		t.ex.attempts++

@@ -82,6 +82,8 @@ func (b *poolBuilder) pool(route *tenancy.Route, plan *pool.Plan) *pool.Pool {
 	}
 	p := pool.New(b.tenant.ID()+" "+poolLabel(plan, route), plan, pool.Options{
 		Guard:  b.server.mayDial,
+		Names:  b.server.names,
+		Owner:  b.tenant.ID(),
 		Drains: b.drains,
 		Adopt:  func(key string) *pool.Member { return b.former.orphan(key, r) },
 		Notify: func(c pool.Transition) { b.server.backendChanged(r.metrics, c) },
@@ -162,7 +164,7 @@ func (s *Server) backendChanged(counts *metrics.Tenant, c pool.Transition) {
 	if c.To != pool.Up {
 		level = slog.LevelWarn
 	}
-	s.log.Log(context.Background(), level, "a backend is "+string(c.To), "pool", c.Pool, "backend", c.Backend.Address(), "why", c.Why)
+	s.log.Log(context.Background(), level, "a backend is "+string(c.To), "pool", c.Pool, "backend", placeOf(c), "why", c.Why)
 }
 
 // mayDial judges a backend's address by the table in use when it is dialled.

@@ -48,14 +48,16 @@ type Server struct {
 	hashing      limit.Gate // lets passwords be hashed, of all tenants together
 	rooms        rooms
 	// shakers are the handshakes of clients, by listener; since Serve.
-	shakers  map[string]*limit.Keyed
-	registry registry
-	checks   *pool.Checks // of backends
-	refusals refusalLog
-	access   *accessLog
-	http2    *http2Servers
-	standard *standardServer // serves HTTP/1.1 unless nil
-	buffers  buffers
+	shakers   map[string]*limit.Keyed
+	registry  registry
+	checks    *pool.Checks // of backends
+	names     *pool.Names  // that backends are written by
+	nameLines lineBudget   // for the log of their lookups
+	refusals  refusalLog
+	access    *accessLog
+	http2     *http2Servers
+	standard  *standardServer // serves HTTP/1.1 unless nil
+	buffers   buffers
 
 	applying  sync.Mutex   // held while open connections are judged again
 	nextUntil atomic.Int64 // Unix seconds at which an access list changes by itself
@@ -84,6 +86,7 @@ func New(o Options) *Server {
 		access:  newAccessLog(o),
 		checks:  pool.NewChecks(),
 	}
+	s.names = s.newNames(o.Finder)
 	s.sweepEvery = tick
 	s.means = newMeans(o, s.clock)
 	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{

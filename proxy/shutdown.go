@@ -61,6 +61,7 @@ func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	var running sync.WaitGroup
 	running.Go(func() { s.sweeper(background) })
 	running.Go(func() { _ = s.checks.Run(background) })
+	running.Go(func() { _ = s.names.Run(background) })
 	if s.access != nil {
 		go s.access.run(background) // its destination may block for ever
 	}

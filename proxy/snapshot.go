@@ -36,7 +36,9 @@ func (s *Server) Apply(t *tenancy.Table) {
 	next := s.newSnapshot(t, old)
 	s.current.Store(next)
 	s.retire(old, next)
-	s.checks.Watch(next.pools())
+	pools := next.pools()
+	s.checks.Watch(pools)
+	s.names.Watch(pools)
 	now := time.Now()
 	s.judgeOpen(next, func(tenantID string) bool {
 		return old == nil || old.table.Tenant(tenantID) != t.Tenant(tenantID) || t.Suspends(tenantID) && !old.table.Suspends(tenantID) ||

@@ -53,7 +53,7 @@ func printPools(w io.Writer, tenants []admin.TenantStatus) error {
 				if !b.Since.IsZero() {
 					since = b.Since.Format(time.RFC3339)
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", b.URL, t.ID, placeOf(&p), b.State, since, b.InFlight, b.Why)
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", addressOf(&b), t.ID, placeOf(&p), b.State, since, b.InFlight, b.Why)
 			}
 		}
 	}

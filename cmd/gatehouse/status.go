@@ -72,6 +72,9 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if err := printCanaries(w, s.Tenants); err != nil {
 		return err
 	}
+	if err := printNames(w, s.Names, time.Now()); err != nil {
+		return err
+	}
 	printLimits(w, s.Tenants)
 	printMeans(w, s.Means, s.Tenants)
 	fmt.Fprintln(w)

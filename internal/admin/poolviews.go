@@ -16,10 +16,21 @@ const BackendUp = "up"
 // BackendStatus is one backend as it stands.
 type BackendStatus struct {
 	URL      string    `json:"url"`
-	State    string    `json:"state"` // "up", "down" (its check fails), "ejected" (it failed requests), "drain" or "out" (written so)
+	Address  string    `json:"address,omitempty"` // which of the addresses that the name in URL leads to
+	State    string    `json:"state"`             // "up", "down" (its check fails), "ejected" (it failed requests), "unresolved" (its name leads nowhere), "drain" or "out" (written so)
 	Why      string    `json:"why,omitempty"`
 	Since    time.Time `json:"since,omitzero"` // zero for what is written
 	InFlight int       `json:"in_flight"`
 	Weight   int       `json:"weight"`
 	Backup   bool      `json:"backup,omitempty"`
+}
+
+// NameStatus is a name that backends are written by.
+type NameStatus struct {
+	Name      string    `json:"name"`
+	Addresses []string  `json:"addresses"`            // those in use
+	Unused    int       `json:"unused,omitempty"`     // how many more it has than are used
+	Confirmed time.Time `json:"confirmed,omitzero"`   // when they were last what DNS said; zero for never
+	Fault     string    `json:"fault,omitempty"`      // why it cannot be looked up
+	Since     time.Time `json:"fault_since,omitzero"` // of Fault
 }

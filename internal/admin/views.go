@@ -13,7 +13,8 @@ type Status struct {
 	Keys         string             `json:"keys"` // "sealed" or "not protected"
 	Listeners    []ListenerStatus   `json:"listeners"`
 	Tenants      []TenantStatus     `json:"tenants"`
-	Means        []MeansStatus      `json:"means"` // what all tenants share and hold for long
+	Means        []MeansStatus      `json:"means"`           // what all tenants share and hold for long
+	Names        []NameStatus       `json:"names,omitempty"` // that backends are written by
 	Certificates CertificateSummary `json:"certificates"`
 	Quarantined  []Quarantine       `json:"quarantined"`
 	Levers       []LeverStatus      `json:"levers"` // what operators have ordered

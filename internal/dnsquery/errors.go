@@ -21,6 +21,7 @@ const (
 	Timeout                       // nothing came in time
 	Unreachable                   // the network says that there is nobody
 	NoServers                     // there is no resolver to ask
+	NoAddress                     // the name exists, and no address belongs to it
 )
 
 // String returns the kind in words.
@@ -46,6 +47,8 @@ func (k Kind) String() string {
 		return "unreachable"
 	case NoServers:
 		return "no resolver is known"
+	case NoAddress:
+		return "it has no address"
 	}
 	return "unknown"
 }

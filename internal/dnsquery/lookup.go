@@ -91,8 +91,8 @@ func (r *Resolver) CNAME(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	target, err := alias(m, full)
-	return strings.TrimSuffix(target, "."), err
+	to, err := aliasOf(m, full)
+	return strings.TrimSuffix(to.target, "."), err
 }
 
 // Zone returns the zone that a name lies in, without its last dot: the nearest
@@ -120,7 +120,7 @@ func (r *Resolver) Zone(ctx context.Context, name string) (string, error) {
 }
 
 // follow returns the records of a type that a name leads to, and the aliases on
-// the way. A server that leaves the end of a chain out is asked again.
+// the way.
 func (r *Resolver) follow(ctx context.Context, host string, qtype uint16) (records []dns.RR, chain []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
@@ -128,66 +128,8 @@ func (r *Resolver) follow(ctx context.Context, host string, qtype uint16) (recor
 	if !ok {
 		return nil, nil, told(&Error{Kind: NotAName}, name, qtype)
 	}
-	m, err := r.ask(ctx, name, qtype)
-	asked := name
-	for {
-		if m == nil {
-			return nil, chain, err
-		}
-		if records, failure := owned(m, name, qtype); failure != nil || records != nil {
-			return records, chain, failure
-		}
-		target, failure := alias(m, name)
-		switch {
-		case failure != nil:
-			return nil, chain, failure
-		case target != "" && len(chain) == aliasesMost:
-			return nil, chain, told(&Error{Kind: TooMuch, Detail: "its aliases do not end"}, host, qtype)
-		case target != "":
-			name = target
-			chain = append(chain, strings.TrimSuffix(target, "."))
-		case err != nil && name != asked:
-			return nil, chain, told(&Error{Kind: KindOf(err), Detail: "an alias leads there"}, name, qtype)
-		case err != nil || name == asked || hasSOA(m):
-			return nil, chain, err
-		default: // the chain left what this server knows
-			asked = name
-			m, err = r.ask(ctx, name, qtype)
-		}
-	}
-}
-
-// owned returns the records of a type that belong to name in an answer. Records
-// of other names are nobody's business here.
-func owned(m *dns.Msg, name string, qtype uint16) ([]dns.RR, error) {
-	var out []dns.RR
-	for _, rr := range m.Answer {
-		h := rr.Header()
-		if h.Rrtype != qtype || h.Class != dns.ClassINET || !strings.EqualFold(h.Name, name) {
-			continue
-		}
-		if len(out) == recordsMost {
-			return nil, told(&Error{Kind: TooMuch, Detail: "more records than anybody needs"}, name, qtype)
-		}
-		out = append(out, rr)
-	}
-	return out, nil
-}
-
-// alias returns what an answer says that name is an alias of, or nothing.
-func alias(m *dns.Msg, name string) (string, error) {
-	for _, rr := range m.Answer {
-		cname, ok := rr.(*dns.CNAME)
-		if !ok || !strings.EqualFold(cname.Hdr.Name, name) {
-			continue
-		}
-		target, ok := absolute(cname.Target)
-		if !ok {
-			return "", told(&Error{Kind: BadAlias, Detail: printable(cname.Target)}, name, dns.TypeCNAME)
-		}
-		return target, nil
-	}
-	return "", nil
+	t, err := r.trace(ctx, name, qtype, recordsMost)
+	return t.records, t.chain, err
 }
 
 // hasSOA reports whether the answer is complete: that there is nothing is said

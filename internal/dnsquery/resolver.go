@@ -27,19 +27,26 @@ const (
 
 	// systemConfig is where the C library finds its resolvers (resolv.conf(5)).
 	systemConfig = "/etc/resolv.conf"
+
+	// systemHosts is where it finds names that are known without asking
+	// (hosts(5)).
+	systemHosts = "/etc/hosts"
 )
 
 // Options are what a Resolver may be told. The zero value is good.
 type Options struct {
 	Timeout time.Duration // for one attempt at one server; 0: three seconds
 	Config  string        // file that names the system's resolvers; empty: /etc/resolv.conf
+	Hosts   string        // file that names hosts; empty: /etc/hosts
 }
 
-// Resolver asks recursive servers. It is immutable and safe for concurrent use.
+// Resolver asks recursive servers. It is safe for concurrent use, and remembers no
+// answer.
 type Resolver struct {
 	servers []string
 	timeout time.Duration
 	config  string
+	hosts   *hostsFile
 }
 
 // New returns a Resolver that asks the servers given as host:port, in this
@@ -49,6 +56,7 @@ func New(servers []string, o Options) *Resolver {
 		servers: servers[:min(len(servers), serversMost)],
 		timeout: cmp.Or(o.Timeout, attemptTimeout),
 		config:  cmp.Or(o.Config, systemConfig),
+		hosts:   &hostsFile{path: cmp.Or(o.Hosts, systemHosts)},
 	}
 }
 

@@ -22,6 +22,7 @@ type Config struct {
 	State        conf.At[string]              `conf:"state" default:"/var/lib/gatehouse" doc:"folder of what outlives the process: internal CA, session ticket keys, last good tenant files; one process uses it at a time" example:"/var/lib/gatehouse"`
 	Seal         conf.OneOrMany[conf.Secret]  `conf:"seal" doc:"key that seals what lies in the state folder: 32 bytes, raw, hex or base64; of several the first seals and all open, gatehouse keys rotate puts everything under the first; absent: one is made beside the state, and status says that keys are not protected" example:"{credential: gatehouse-seal}"`
 	DNSProviders conf.Map[dns01.ProviderSpec] `conf:"dns_providers" doc:"who writes DNS records for acme challenges (dns-01), by a name of your own; each is bound to zones and, where it says so, to tenants" example:"{corp: {zones: [acme.example], rfc2136: {server: \"10.0.0.53:53\", key_name: gatehouse., key: {file: secrets/tsig}}}}"`
+	Resolvers    conf.List[string]            `conf:"resolvers" default:"the system's" doc:"DNS servers that are asked where backends are that are written by name; the hosts file goes before them, and the system's search list counts only without this key" example:"[\"10.0.0.53:53\"]"`
 	Plane        conf.At[string]              `conf:"data_plane" default:"own" enum:"own|standard" doc:"what speaks HTTP/1.1 over TLS with clients: gatehouse's own code, or Go's net/http as a safety net (docs/security.md says what differs)" example:"standard"`
 	Log          proxy.LogSpec                `conf:"log" doc:"the access log"`
 	Shutdown     ShutdownSpec                 `conf:"shutdown" doc:"how the process goes down"`
@@ -29,11 +30,15 @@ type Config struct {
 	tenancy.MainSpec
 }
 
-// CheckConf refuses a `seal` that names no key, or too many.
+// CheckConf refuses a `seal` that names no key, or too many, and `resolvers` that
+// cannot be asked.
 func (c *Config) CheckConf(_ conf.Pos, r *conf.Report) {
 	if n := len(c.Seal.Items); c.Seal.Empty() || n > store.MaxKeys {
 		r.Fault(c.Seal.Pos, "leave the key out to have one made beside the state",
 			"seal names %d keys; expected one, or the present one and up to %d former ones", n, store.MaxKeys-1)
+	}
+	if c.Resolvers.Set() {
+		c.checkResolvers(r)
 	}
 }
 

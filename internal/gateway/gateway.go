@@ -211,7 +211,7 @@ func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
-		DataPlane: g.started.plane(), Challenges: g.acme, Signing: g.state.signingKey(ctx, g.log),
+		DataPlane: g.started.plane(), Challenges: g.acme, Finder: g.started.resolver(), Signing: g.state.signingKey(ctx, g.log),
 		Memory: memoryToShare(), Connections: connectionsToTake(),
 	})
 	g.levers = newLeverBook(g.state.blobs, g.log)

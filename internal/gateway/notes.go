@@ -16,6 +16,7 @@ func (l *loader) startKeys(c *Config, listeners []*tenancy.Listener) map[string]
 		"listen":     strings.Join(addresses(c, listeners), "\n"),
 		"state":      c.state(l.base()),
 		"data_plane": fmt.Sprint(c.plane()),
+		"resolvers":  strings.Join(c.Resolvers.Values(), "\n"),
 		"log":        strings.Join([]string{c.Log.Access.Or("stdout"), c.Log.Query.V, c.Log.Client.V}, "\n"),
 		"shutdown":   fmt.Sprint(c.Shutdown.Announce.V, c.drain()),
 	}

@@ -11,8 +11,12 @@ func poolStatus(pools []proxy.PoolStats) []admin.PoolStatus {
 	for i, p := range pools {
 		list[i] = admin.PoolStatus{Name: p.Plan.Name, Route: p.Route, Balance: p.Plan.Rules.Balance.String()}
 		for _, b := range p.Backends {
+			address := ""
+			if b.Address.IsValid() {
+				address = b.Address.String()
+			}
 			list[i].Backends = append(list[i].Backends, admin.BackendStatus{
-				URL: backendURL(b.Backend), State: string(b.Standing), Why: b.Why, Since: b.Since,
+				URL: backendURL(b.Backend), Address: address, State: string(b.Standing), Why: b.Why, Since: b.Since,
 				InFlight: b.InFlight, Weight: b.Backend.Weight(), Backup: b.Backend.Backup(),
 			})
 		}

@@ -29,7 +29,7 @@ func (g *gateway) status() admin.Status {
 	s := admin.Status{
 		Version: g.options.Version, Started: g.startedAt, Config: g.options.Config,
 		Generation: current.table.Generation(), Keys: g.state.keys.protection(),
-		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current, &stats),
+		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current, &stats), Names: nameStatus(g.server.Names()),
 		Certificates: summary(g.certificates()), Quarantined: quarantines(current.result), Levers: g.leverStatus(), Sets: g.setStatus(),
 		LastReload: g.lastReload.Load(), Notes: slices.Concat(g.restartNotes(current), g.stateNotes(), g.sourceNotes()),
 	}

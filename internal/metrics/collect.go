@@ -28,6 +28,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	e.counter(panics, c.panics.Load())
 	e.state(&c.state)
 	e.scarce(&c.scarce)
+	e.lookups(&c.lookups)
 	e.gauge(generation, float64(c.generation.Load()))
 	e.gauge(quarantinedTenants, float64(c.quarantined.Load()))
 	e.gauge(tenantsServed, float64(len(tenants)))

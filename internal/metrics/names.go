@@ -49,6 +49,10 @@ var (
 		"Canaries given up because of their errors.", "tenant")
 	tenantCanariesDown = desc("canaries_aborted",
 		"Canaries of the table in use that are given up.", "tenant")
+	backendLookups = desc("backend_lookups_total",
+		"Lookups of names that backends are written by, by what came of them.", "result")
+	backendNames = desc("backend_names",
+		"Names that backends are written by: resolved, kept on their last addresses because they cannot be looked up, or leading nowhere.", "state")
 	tenantRevoked = desc("revoked_total",
 		"Connections and requests cut because a change of the table no longer admits them.", "tenant")
 

@@ -48,6 +48,7 @@ type Set struct {
 	reloads       [len(ReloadResults)]atomic.Uint64
 	state         state
 	scarce        scarce
+	lookups       lookups
 
 	acme ACME
 	live LiveSets

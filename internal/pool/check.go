@@ -2,12 +2,11 @@ package pool
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"strconv"
 	"time"
 
 	"gatehouse/internal/http1"
@@ -25,7 +24,7 @@ const (
 // is wrong with the answer.
 func (m *Member) check(ctx context.Context, h *Health) error {
 	deadline := time.Now().Add(h.Timeout)
-	c, err := m.dial(ctx, m.checkTarget(h), deadline)
+	c, err := m.dial(ctx, cmp.Or(h.Port, m.backend.port), deadline)
 	if err != nil {
 		var failed *DialError
 		if errors.As(err, &failed) {
@@ -43,13 +42,6 @@ func (m *Member) check(ctx context.Context, h *Health) error {
 		return err
 	}
 	return h.judge(c)
-}
-
-func (m *Member) checkTarget(h *Health) string {
-	if h.Port == 0 {
-		return m.dialer.target
-	}
-	return net.JoinHostPort(m.backend.dialHost, strconv.Itoa(int(h.Port)))
 }
 
 func (m *Member) checkRequest(h *Health) []byte {
@@ -161,6 +153,7 @@ func (m *Member) observe(h *Health, fault error, now time.Time) {
 		turns = c.contrary >= h.Rise || first
 	}
 	told := Transition{Backend: m.backend, To: Up, Why: "its check succeeds"}
+	told.Address, _ = m.Address()
 	if turns {
 		c.down, c.contrary, c.upSince = !c.down, 0, now
 		if c.down {

@@ -3,6 +3,7 @@ package pool
 import (
 	"container/heap"
 	"context"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -29,29 +30,31 @@ type Checks struct {
 	probe func(context.Context, *Member, *Health) error
 
 	mu    sync.Mutex
-	queue dueQueue
-	known map[*Member]*watched
+	queue dueQueue[*watched]
+	pools map[*Pool]*group
 	busy  int
 }
 
 // watched is a member that is looked at.
 type watched struct {
+	turn   // in no queue while it is looked at
 	member *Member
 	rule   Health
 	group  *group
-	due    time.Time
-	at     int  // its place in the queue; -1 while it is looked at
-	gone   bool // the table has it no longer
+	gone   bool // the pool has it no longer
 }
 
-// group counts the checks of one pool that are under way.
-type group struct{ busy int }
+// group is the backends of one pool that are looked at.
+type group struct {
+	members map[*Member]*watched
+	busy    int // checks that are under way
+}
 
 // NewChecks returns one that looks at nothing yet.
 func NewChecks() *Checks {
 	return &Checks{
 		wake:  make(chan struct{}, 1),
-		known: make(map[*Member]*watched),
+		pools: make(map[*Pool]*group),
 		probe: func(ctx context.Context, m *Member, h *Health) error { return m.check(ctx, h) },
 	}
 }
@@ -61,32 +64,70 @@ func NewChecks() *Checks {
 func (c *Checks) Watch(pools []*Pool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next, now := make(map[*Member]*watched), time.Now()
+	known := make(map[*Member]*watched)
+	for _, g := range c.pools {
+		maps.Copy(known, g.members)
+	}
+	former := c.pools
+	c.pools = make(map[*Pool]*group, len(pools))
+	now := time.Now()
 	for _, p := range pools {
 		if p.plan.Rules.Health.Path == "" {
 			continue
 		}
-		all := new(group)
-		for _, s := range p.seats {
-			if s.declared.state == Down {
-				continue
-			}
-			w := c.known[s.Member]
-			if w == nil || w.rule != p.plan.Rules.Health {
-				w = &watched{member: s.Member, rule: p.plan.Rules.Health, group: all, due: now.Add(spread(firstChecks))}
-				heap.Push(&c.queue, w)
-			}
-			next[s.Member] = w
+		g := former[p]
+		if g == nil {
+			g = new(group)
 		}
+		g.members = c.enlist(p, g, known, now)
+		c.pools[p] = g
 	}
-	for m, w := range c.known {
-		if next[m] != w {
-			w.gone = true
-			c.queue.drop(w)
-		}
+	for _, w := range known {
+		c.dismiss(w)
 	}
-	c.known = next
 	c.nudge()
+}
+
+// Refresh has the backends looked at that a watched pool has by now: names lead
+// to other addresses from time to time.
+func (c *Checks) Refresh(p *Pool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := c.pools[p]
+	if g == nil {
+		return
+	}
+	known := g.members
+	g.members = c.enlist(p, g, known, time.Now())
+	for _, w := range known {
+		c.dismiss(w)
+	}
+	c.nudge()
+}
+
+// enlist returns the members of a pool that are looked at, and takes those out of
+// known that it has found there.
+func (c *Checks) enlist(p *Pool, g *group, known map[*Member]*watched, now time.Time) map[*Member]*watched {
+	list := make(map[*Member]*watched)
+	for _, s := range p.seats() {
+		if s.declared.state == Down || s.placeless() {
+			continue
+		}
+		w := known[s.Member]
+		if w == nil || w.rule != p.plan.Rules.Health {
+			w = &watched{turn: turn{due: now.Add(spread(firstChecks))}, member: s.Member, rule: p.plan.Rules.Health, group: g}
+			heap.Push(&c.queue, w)
+		} else {
+			delete(known, s.Member)
+		}
+		list[s.Member] = w
+	}
+	return list
+}
+
+func (c *Checks) dismiss(w *watched) {
+	w.gone = true
+	c.queue.drop(&w.turn)
 }
 
 // nudge has Run look at the queue. The channel holds one: more say the same.
@@ -168,38 +209,3 @@ func (c *Checks) pause(now time.Time) time.Duration {
 
 // spread returns a random time below d.
 func spread(d time.Duration) time.Duration { return rand.N(max(d, 1)) }
-
-// dueQueue is a heap: what is due first comes first.
-type dueQueue []*watched
-
-// Len, Less, Swap, Push and Pop are for container/heap.
-func (q dueQueue) Len() int           { return len(q) }
-func (q dueQueue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q dueQueue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].at, q[j].at = i, j
-}
-
-// Push appends.
-func (q *dueQueue) Push(x any) {
-	w := x.(*watched)
-	w.at = len(*q)
-	*q = append(*q, w)
-}
-
-// Pop takes the last one off.
-func (q *dueQueue) Pop() any {
-	last := len(*q) - 1
-	w := (*q)[last]
-	(*q)[last] = nil
-	*q = (*q)[:last]
-	w.at = -1
-	return w
-}
-
-// drop takes w out, if it is in.
-func (q *dueQueue) drop(w *watched) {
-	if w.at >= 0 && w.at < len(*q) && (*q)[w.at] == w {
-		heap.Remove(q, w.at)
-	}
-}

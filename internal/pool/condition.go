@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -36,12 +37,15 @@ const (
 	Ejected  Standing = "ejected" // it failed requests
 	Draining Standing = "drain"   // an operator wants it so
 	TakenOut Standing = "out"     // an operator wants it so: state: down
+	// Unresolved is a name that leads nowhere.
+	Unresolved Standing = "unresolved"
 )
 
 // Transition is a change of a backend's standing.
 type Transition struct {
 	Pool    string
 	Backend *Backend
+	Address netip.Addr // which of the addresses of its name; else not valid
 	To      Standing
 	Why     string
 }
@@ -57,6 +61,9 @@ func (s seat) standing(now time.Time) (st Standing, again time.Time) {
 	}
 	if d := s.drained.Load(); d.holds(now) {
 		return Draining, d.Until
+	}
+	if s.placeless() {
+		return Unresolved, time.Time{}
 	}
 	c := &s.condition
 	c.mu.Lock()
@@ -89,7 +96,7 @@ func (p *Pool) eject(m *Member, now time.Time, why string) {
 	c.length = rule.next(c.length)
 	c.ejected, c.until = true, now.Add(c.length)
 	c.ejectedWhy = fmt.Sprintf("%d failures in a row, the last: %s", m.failures.Load(), why)
-	told := Transition{p.name, m.backend, Ejected, c.ejectedWhy}
+	told := m.transition(p, Ejected, c.ejectedWhy)
 	c.mu.Unlock()
 	m.probing.Store(false)
 	m.changed(now)
@@ -118,9 +125,9 @@ func (m *Member) adopted(p *Pool) {
 // first time while the pool's budget has room and another backend is up.
 func (p *Pool) mayEject(m *Member, now time.Time) bool {
 	ejected, active, others := 0, 0, 0
-	for _, s := range p.seats {
+	for _, s := range p.seats() {
 		st, _ := s.standing(now)
-		if st == Draining || st == TakenOut {
+		if st == Draining || st == TakenOut || st == Unresolved {
 			continue
 		}
 		active++
@@ -153,7 +160,7 @@ func (m *Member) readmit(now time.Time) {
 	if was {
 		m.changed(now)
 		p := m.owner.Load()
-		p.tell(Transition{p.name, m.backend, Up, "it answers again"})
+		p.tell(m.transition(p, Up, "it answers again"))
 	}
 }
 
@@ -166,6 +173,11 @@ func (m *Member) changed(now time.Time) {
 	}
 }
 
+func (m *Member) transition(p *Pool, to Standing, why string) Transition {
+	at, _ := m.Address()
+	return Transition{p.name, m.backend, at, to, why}
+}
+
 func (p *Pool) tell(t Transition) {
 	if p.notify != nil {
 		p.notify(t)
@@ -175,6 +187,7 @@ func (p *Pool) tell(t Transition) {
 // BackendStatus is one backend of a pool as it stands.
 type BackendStatus struct {
 	Backend  *Backend
+	Address  netip.Addr // which of the addresses of its name; else not valid
 	Standing Standing
 	Why      string    // it is not up; "" while it is
 	Since    time.Time // of the standing; zero for what is written
@@ -183,10 +196,12 @@ type BackendStatus struct {
 
 // Status returns how each backend stands.
 func (p *Pool) Status(now time.Time) []BackendStatus {
-	list := make([]BackendStatus, len(p.seats))
-	for i, s := range p.seats {
+	seats := p.seats()
+	list := make([]BackendStatus, len(seats))
+	for i, s := range seats {
 		b := &list[i]
 		b.Backend, b.InFlight = s.declared, s.InFlight()
+		b.Address, _ = s.Member.Address()
 		b.Standing, _ = s.standing(now)
 		if s.declared.state != Active {
 			b.Why = "state: " + s.declared.state.String()
@@ -194,6 +209,10 @@ func (p *Pool) Status(now time.Time) []BackendStatus {
 		}
 		if d := s.drained.Load(); b.Standing == Draining && d != nil {
 			b.Since, b.Why = d.Since, d.Why
+			continue
+		}
+		if b.Standing == Unresolved {
+			b.Since, b.Why = s.name.trouble()
 			continue
 		}
 		b.Since, b.Why = s.condition.story(b.Standing)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -52,7 +51,6 @@ func (e *ForbiddenError) Error() string { return e.Addr.String() + " is " + e.Wh
 type dialer struct {
 	pool    string
 	backend *Backend
-	target  string
 	net     net.Dialer
 	tls     *tls.Config // nil: plain
 }
@@ -61,12 +59,8 @@ func newDialer(pool string, b *Backend, guard func(netip.AddrPort) error) dialer
 	d := dialer{
 		pool:    pool,
 		backend: b,
-		target:  net.JoinHostPort(b.dialHost, strconv.Itoa(int(b.port))),
 		net: net.Dialer{
 			KeepAlive: tcpKeepAlive,
-			// The C library's resolver cannot be interrupted, and its answers
-			// depend on the machine.
-			Resolver: &net.Resolver{PreferGo: true},
 			ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 				return judge(address, guard)
 			},
@@ -102,26 +96,21 @@ func judge(address string, guard func(netip.AddrPort) error) error {
 	return guard(ap)
 }
 
-// Dial opens a connection within timeout, which covers the resolver, TCP and
-// TLS. Its error is a *[DialError].
+// Dial opens a connection within timeout, which covers TCP and TLS, and the first
+// answer of DNS where the backend is written by name. Its error is a *[DialError].
 func (m *Member) Dial(timeout time.Duration) (*Conn, error) {
-	return m.dial(context.Background(), m.dialer.target, time.Now().Add(timeout))
+	return m.dial(context.Background(), m.backend.port, time.Now().Add(timeout))
 }
 
-// dial opens a connection to target, which is the backend or another port of its
-// host.
-func (m *Member) dial(ctx context.Context, target string, deadline time.Time) (*Conn, error) {
+// dial opens a connection to the backend, on its port or another one.
+func (m *Member) dial(ctx context.Context, port uint16, deadline time.Time) (*Conn, error) {
 	d := &m.dialer
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
-	dialled, err := d.net.DialContext(ctx, "tcp", target)
+	tcp, err := m.connect(ctx, port)
 	if err != nil {
+		m.name.hurry()
 		return nil, d.refused(err)
-	}
-	tcp, ok := dialled.(*net.TCPConn)
-	if !ok {
-		dialled.Close()
-		return nil, d.refused(errors.New("the connection is not TCP"))
 	}
 	raw, err := newRawConn(tcp)
 	if err != nil {
@@ -131,10 +120,28 @@ func (m *Member) dial(ctx context.Context, target string, deadline time.Time) (*
 	c := &Conn{Conn: raw, member: m, raw: raw}
 	if d.tls != nil {
 		if err := d.secure(c, deadline); err != nil {
+			m.name.hurry()
 			return nil, err
 		}
 	}
 	return c, nil
+}
+
+// connect opens a TCP connection to where the member is.
+func (m *Member) connect(ctx context.Context, port uint16) (*net.TCPConn, error) {
+	at := m.place
+	if m.placeless() {
+		var err error
+		if at, err = m.name.await(ctx); err != nil {
+			return nil, err
+		}
+	}
+	from := netip.AddrPort{}
+	tcp, err := m.dialer.net.DialTCP(ctx, "tcp", from, netip.AddrPortFrom(at, port))
+	if twin, ok := m.name.twin(at); ok && errors.Is(err, syscall.ECONNREFUSED) {
+		return m.dialer.net.DialTCP(ctx, "tcp", from, netip.AddrPortFrom(twin, port))
+	}
+	return tcp, err
 }
 
 // secure runs the TLS handshake on c, and closes it if that does not succeed.

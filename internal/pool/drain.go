@@ -23,12 +23,14 @@ func (d *Drained) holds(now time.Time) bool {
 // place of those that it was told before. When it returns, no request begins at
 // one of them any more, and InFlight counts all that have begun.
 func (p *Pool) Drain(drains Drains, now time.Time) {
+	p.making.Lock() // so that no address gets a seat unnoticed
 	p.drains.Store(&drains)
-	for _, s := range p.seats {
+	for _, s := range p.seats() {
 		if s.owner.Load() == p {
 			s.drain(drains[s.declared.address], now)
 		}
 	}
+	p.making.Unlock()
 	p.changed(now)
 }
 
@@ -64,10 +66,17 @@ func (m *Member) closeIdle() {
 
 // InFlight returns how many requests the backends of an address have in progress.
 func (p *Pool) InFlight(address string) int {
+	p.making.Lock()
+	defer p.making.Unlock()
 	sum := 0
-	for _, s := range p.seats {
+	for _, s := range p.seats() {
 		if s.declared.address == address {
 			sum += s.Member.InFlight()
+		}
+	}
+	for _, m := range p.left {
+		if m.backend.address == address {
+			sum += m.InFlight()
 		}
 	}
 	return sum

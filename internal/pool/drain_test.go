@@ -10,7 +10,7 @@ import (
 func TestDrain(t *testing.T) {
 	p := poolOf(t, Rules{SlowStart: SlowStart(time.Minute)}, "", "", "backup")
 	now := time.Now()
-	first := p.seats[0].declared.Address()
+	first := p.seats()[0].declared.Address()
 	round := p.Round(0, true)
 	if got := p.seatOf(round.Next(now)); got != 0 {
 		t.Fatalf("the first request goes to %d", got)
@@ -31,8 +31,8 @@ func TestDrain(t *testing.T) {
 		t.Errorf("%d requests are in progress, want none", got)
 	}
 	p.Drain(nil, now.Add(time.Second))
-	if st, _ := p.seats[0].standing(now); st != Up || !p.seats[0].risen().Equal(now.Add(time.Second)) {
-		t.Errorf("taken back, it is %s since %v", st, p.seats[0].risen())
+	if st, _ := p.seats()[0].standing(now); st != Up || !p.seats()[0].risen().Equal(now.Add(time.Second)) {
+		t.Errorf("taken back, it is %s since %v", st, p.seats()[0].risen())
 	}
 }
 
@@ -41,7 +41,7 @@ func TestDrainEnds(t *testing.T) {
 	p := poolOf(t, Rules{}, "", "")
 	now := time.Now()
 	end := now.Add(time.Hour)
-	p.Drain(Drains{p.seats[0].declared.Address(): {Until: end}}, now)
+	p.Drain(Drains{p.seats()[0].declared.Address(): {Until: end}}, now)
 	for at, want := range map[time.Time]bool{now: false, end: true} {
 		found := false
 		for range 4 {
@@ -53,7 +53,7 @@ func TestDrainEnds(t *testing.T) {
 			t.Errorf("at %v it gets requests: %v, want %v", at, found, want)
 		}
 	}
-	if got := p.seats[0].risen(); !got.Equal(end) {
+	if got := p.seats()[0].risen(); !got.Equal(end) {
 		t.Errorf("it is up since %v, want %v", got, end)
 	}
 }
@@ -62,14 +62,14 @@ func TestDrainEnds(t *testing.T) {
 func TestDrainOvertakesView(t *testing.T) {
 	p := poolOf(t, Rules{}, "", "")
 	stale := p.view.Load()
-	p.Drain(Drains{p.seats[0].declared.Address(): {}}, time.Now())
+	p.Drain(Drains{p.seats()[0].declared.Address(): {}}, time.Now())
 	p.view.Store(stale)
 	for range 4 {
 		if got := once(p, 0); got != 1 {
 			t.Errorf("a request goes to %d", got)
 		}
 	}
-	if n := p.seats[0].Member.InFlight(); n != 0 {
+	if n := p.seats()[0].Member.InFlight(); n != 0 {
 		t.Errorf("%d requests count", n)
 	}
 }
@@ -92,8 +92,8 @@ func TestDrainIsAdopted(t *testing.T) {
 func TestDrainedDoNotCountForEjection(t *testing.T) {
 	p := poolOf(t, Rules{Ejection: builtinEjection}, "", "")
 	now := time.Now()
-	p.Drain(Drains{p.seats[0].declared.Address(): {}}, now)
-	if p.mayEject(p.seats[1].Member, now) {
+	p.Drain(Drains{p.seats()[0].declared.Address(): {}}, now)
+	if p.mayEject(p.seats()[1].Member, now) {
 		t.Error("the last backend in rotation may be ejected")
 	}
 }

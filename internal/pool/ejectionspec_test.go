@@ -17,7 +17,7 @@ var ejecting = Rules{Ejection: Ejection{Failures: 3, First: 10 * time.Second, Lo
 func fail(p *Pool, n int, seats ...int) {
 	for _, seat := range seats {
 		for range n {
-			round := Round{pool: p, member: p.seats[seat].Member}
+			round := Round{pool: p, member: p.seats()[seat].Member}
 			round.member.inFlight.Add(1)
 			round.Failed(time.Now(), "connection refused")
 			round.Release()
@@ -80,7 +80,7 @@ func TestFailuresAreInARow(t *testing.T) {
 	p := poolOf(t, ejecting, "", "")
 	for range 5 {
 		fail(p, 2, 0)
-		round := Round{pool: p, member: p.seats[0].Member}
+		round := Round{pool: p, member: p.seats()[0].Member}
 		round.Succeeded(time.Now())
 	}
 	if got := standings(p); got != "up up" {
@@ -113,7 +113,7 @@ func TestEjectionGrows(t *testing.T) {
 		probe.Release()
 		time.Sleep(36 * time.Second)
 		fail(p, 3, 0)
-		if got := p.seats[0].condition.length; got != 10*time.Second {
+		if got := p.seats()[0].condition.length; got != 10*time.Second {
 			t.Errorf("after a good while: ejected for %s, want 10s", got)
 		}
 	})
@@ -184,11 +184,11 @@ func TestAdopt(t *testing.T) {
 	if got := standings(next); got != "ejected up" {
 		t.Errorf("adopted: %s", got)
 	}
-	if old.Orphan(next.seats[0].declared.Key()) != nil {
+	if old.Orphan(next.seats()[0].declared.Key()) != nil {
 		t.Error("an adopted member is an orphan still")
 	}
 	// A request of the former table that ends now is seen by the new pool.
-	next.seats[0].readmit(time.Now())
+	next.seats()[0].readmit(time.Now())
 	fail(old, 3, 1)
 	if got := standings(next); got != "up ejected" {
 		t.Errorf("after the former pool's requests: %s", got)

@@ -203,7 +203,7 @@ func TestObserve(t *testing.T) {
 			if result == '-' {
 				fault = bad
 			}
-			p.seats[0].observe(&rule.Health, fault, time.Now())
+			p.seats()[0].observe(&rule.Health, fault, time.Now())
 			got += string(p.Status(time.Now())[0].Standing)[:1]
 		}
 		if got != test.want {
@@ -230,11 +230,11 @@ func TestObserve(t *testing.T) {
 func TestDownGetsNothing(t *testing.T) {
 	rule := Rules{Health: health(t, "{path: /, fall: 1}"), Ejection: builtinEjection}
 	p := poolOf(t, rule, "", "backup")
-	p.seats[0].observe(&rule.Health, errors.New("answered 503"), time.Now())
+	p.seats()[0].observe(&rule.Health, errors.New("answered 503"), time.Now())
 	if got := seats(p, 2); got != "[1 1]" {
 		t.Errorf("the first is down: %s", got)
 	}
-	p.seats[1].observe(&rule.Health, errors.New("connection refused"), time.Now())
+	p.seats()[1].observe(&rule.Health, errors.New("connection refused"), time.Now())
 	if got := seats(p, 2); got != "[-1 -1]" {
 		t.Errorf("both are down: %s", got)
 	}
@@ -246,7 +246,7 @@ func TestDownGetsNothing(t *testing.T) {
 	other := rule
 	other.Health.Path = "/other"
 	next := New("t /", NewPlan(p.plan.Backends, other), Options{Adopt: p.Orphan})
-	next.seats[0].observe(&rule.Health, errors.New("late"), time.Now())
+	next.seats()[0].observe(&rule.Health, errors.New("late"), time.Now())
 	if got := standings(next); got != "up up" {
 		t.Errorf("under another rule: %s", got)
 	}
@@ -286,7 +286,7 @@ func TestChecksKeepTheirTime(t *testing.T) {
 		synctest.Wait()
 		count.mu.Lock()
 		defer count.mu.Unlock()
-		if len(count.times) != 2 || count.times[p.seats[2].Member] != nil {
+		if len(count.times) != 2 || count.times[p.seats()[2].Member] != nil {
 			t.Errorf("%d members were looked at, want the active and the draining one", len(count.times))
 		}
 		for _, times := range count.times {
@@ -318,7 +318,7 @@ func TestWatchAgain(t *testing.T) {
 		time.Sleep(74 * time.Minute)
 		synctest.Wait()
 		count.mu.Lock()
-		if n, m := len(count.times[stays.seats[0].Member]), len(count.times[goes.seats[0].Member]); n != 2 || m != 1 {
+		if n, m := len(count.times[stays.seats()[0].Member]), len(count.times[goes.seats()[0].Member]); n != 2 || m != 1 {
 			t.Errorf("%d and %d checks, want 2 and 1", n, m)
 		}
 		count.mu.Unlock()
@@ -339,7 +339,7 @@ func TestChecksThatHang(t *testing.T) {
 		hangs, fine := poolOf(t, rule, texts...), poolOf(t, rule, "")
 		var busy, most atomic.Int64
 		c, count, stop := runChecks(t, func(ctx context.Context, m *Member, h *Health) error {
-			if m == fine.seats[0].Member {
+			if m == fine.seats()[0].Member {
 				return nil
 			}
 			most.Store(max(most.Load(), busy.Add(1)))
@@ -359,7 +359,7 @@ func TestChecksThatHang(t *testing.T) {
 		}
 		count.mu.Lock()
 		defer count.mu.Unlock()
-		if n := len(count.times[fine.seats[0].Member]); n < 18 {
+		if n := len(count.times[fine.seats()[0].Member]); n < 18 {
 			t.Errorf("%d checks of the other pool in 200 s, want about 20", n)
 		}
 	})

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,10 +22,14 @@ const (
 	tellEvery = 10 * time.Second
 )
 
-// Member is one backend of a pool: the idle connections to it, and what is known
-// of its health. When a table is replaced, another pool may adopt it.
+// Member is one backend of a pool, or one address of a backend that is written by
+// name: the idle connections to it, and what is known of its health. When a table
+// is replaced, another pool may adopt it.
 type Member struct {
 	backend *Backend
+	key     string
+	place   netip.Addr // where it is; not valid while its name leads nowhere
+	name    *name      // nil where the backend is written by its address
 	dialer  dialer
 	owner   atomic.Pointer[Pool] // whose views have to know of changes
 	told    atomic.Int64         // Unix nanoseconds of the last Tell
@@ -40,12 +45,45 @@ type Member struct {
 	closed bool
 }
 
-func newMember(pool string, b *Backend, o Options) *Member {
-	m := &Member{backend: b}
+// newMember returns a member of the pool that is at an address.
+func newMember(p *Pool, b *Backend, at netip.Addr) *Member {
+	m := &Member{backend: b, key: memberKey(b, at), place: at, name: p.named[b.dialHost]}
 	m.condition.upSince = time.Now()
-	m.dialer = newDialer(pool, b, o.Guard)
+	m.dialer = newDialer(p.name, b, p.guard)
+	m.join(p)
 	return m
 }
+
+// join has the member belong to the pool from now on, unless it was let go.
+func (m *Member) join(p *Pool) bool {
+	m.mu.Lock()
+	closed := m.closed
+	if !closed {
+		m.owner.Store(p)
+	}
+	m.mu.Unlock()
+	if !closed {
+		m.adopted(p)
+	}
+	return !closed
+}
+
+// Key returns a string that is equal for members that are reached in the same
+// way: [Backend.Key], and the address where that is not part of it.
+func (m *Member) Key() string { return m.key }
+
+// Address returns where the member is if its backend is written by name, and
+// false if it is written by its address, or if the name leads nowhere so far.
+func (m *Member) Address() (a netip.Addr, ok bool) {
+	if m.name == nil {
+		return netip.Addr{}, false
+	}
+	return m.place, m.place.IsValid()
+}
+
+// placeless reports whether the member stands for a name that leads nowhere so
+// far.
+func (m *Member) placeless() bool { return !m.place.IsValid() }
 
 // InFlight returns how many requests the member has in progress.
 func (m *Member) InFlight() int { return int(m.inFlight.Load()) }
@@ -116,8 +154,13 @@ func (m *Member) sweep(now time.Time) {
 	}
 }
 
-func (m *Member) close() {
+// leave lets the member go, unless it belongs to another pool.
+func (m *Member) leave(p *Pool) {
 	m.mu.Lock()
+	if m.owner.Load() != p {
+		m.mu.Unlock()
+		return
+	}
 	idle := m.idle
 	m.idle, m.closed = nil, true
 	m.mu.Unlock()

@@ -11,7 +11,8 @@ type Round struct {
 	pool       *Pool
 	hash       uint64
 	repeatable bool
-	tried      set
+	tried      set     // seats of roster
+	roster     *roster // as it was at the last pick
 	member     *Member // whose turn it is; nil before the first, and once released
 	probing    bool    // this request tries an ejected member
 }
@@ -29,12 +30,14 @@ func (p *Pool) Round(hash uint64, repeatable bool) Round {
 func (r *Round) Next(now time.Time) *Member {
 	r.Release()
 	for {
-		seat := r.pick(r.pool.current(now))
+		v := r.pool.current(now)
+		r.follow(v.roster)
+		seat := r.pick(v)
 		if seat < 0 {
 			return nil
 		}
 		r.tried.add(uint8(seat))
-		r.member = r.pool.seats[seat].Member
+		r.member = v.roster.seats[seat].Member
 		r.member.inFlight.Add(1)
 		if !r.member.drained.Load().holds(now) {
 			return r.member
@@ -43,6 +46,17 @@ func (r *Round) Next(now time.Time) *Member {
 		// the request counted or none.
 		r.Release()
 	}
+}
+
+// follow has the round know its seats by another roster.
+func (r *Round) follow(next *roster) {
+	if r.roster == next {
+		return
+	}
+	if r.roster != nil {
+		r.tried = r.roster.translate(r.tried, next)
+	}
+	r.roster = next
 }
 
 // Release says that the backend whose turn it is has nothing more to do for the
@@ -76,7 +90,7 @@ func (r *Round) Succeeded(now time.Time) {
 // that a backend that is dead does, and how: "connection refused".
 func (r *Round) Failed(now time.Time, how string) {
 	m := r.member
-	if m == nil {
+	if m == nil || m.placeless() {
 		return
 	}
 	p := m.owner.Load()
@@ -134,7 +148,7 @@ func (r *Round) pick(v *view) int {
 // none.
 func (r *Round) probe(v *view) int {
 	for _, seat := range v.probes {
-		if r.pool.seats[seat].probing.CompareAndSwap(false, true) {
+		if v.roster.seats[seat].probing.CompareAndSwap(false, true) {
 			r.probing = true
 			return int(seat)
 		}
@@ -157,7 +171,7 @@ func (r *Round) least(t *tier) int {
 		x += weight
 	}
 	b := t.at(x)
-	loadA, loadB := r.load(t, a), r.load(t, b)
+	loadA, loadB := r.load(t.seats[a]), r.load(t.seats[b])
 	if loadA*int64(t.weight(b)) > loadB*int64(weight) {
 		a, b = b, a
 	}
@@ -167,4 +181,4 @@ func (r *Round) least(t *tier) int {
 	return t.walk(a, &r.tried)
 }
 
-func (r *Round) load(t *tier, i int) int64 { return r.pool.seats[t.seats[i]].inFlight.Load() }
+func (r *Round) load(seat uint8) int64 { return r.roster.seats[seat].inFlight.Load() }

@@ -45,7 +45,7 @@ func poolOf(t testing.TB, rules Rules, texts ...string) *Pool {
 
 // seatOf returns which seat a member has.
 func (p *Pool) seatOf(m *Member) int {
-	return slices.IndexFunc(p.seats, func(s seat) bool { return s.Member == m })
+	return slices.IndexFunc(p.seats(), func(s seat) bool { return s.Member == m })
 }
 
 // once picks for one request, which then ends.
@@ -128,8 +128,8 @@ func TestRoundVisitsEachOnce(t *testing.T) {
 func TestEqualBackendsCountOnce(t *testing.T) {
 	list := backends(t, "", "")
 	p := New("t /", NewPlan(append(list, list...), Rules{}), Options{})
-	if len(p.seats) != 2 {
-		t.Errorf("%d seats, want 2", len(p.seats))
+	if len(p.seats()) != 2 {
+		t.Errorf("%d seats, want 2", len(p.seats()))
 	}
 }
 
@@ -155,7 +155,7 @@ func TestInFlight(t *testing.T) {
 // while others are idle.
 func TestLeastRequests(t *testing.T) {
 	p := poolOf(t, Rules{Balance: Balance{Policy: LeastRequests}}, "", "", "")
-	for p.seats[0].InFlight() == 0 {
+	for p.seats()[0].InFlight() == 0 {
 		round := p.Round(0, true)
 		if p.seatOf(round.Next(time.Now())) != 0 {
 			round.Release()

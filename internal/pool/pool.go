@@ -2,7 +2,6 @@ package pool
 
 import (
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,10 +13,15 @@ type Options struct {
 	// nil admits all others. Its error says why not. It must be safe for
 	// concurrent use.
 	Guard func(netip.AddrPort) error
-	// Adopt returns a member of a former pool that is reached in the way that
-	// [Backend.Key] says and that no other pool has adopted; nil if there is none.
-	// It keeps its connections, its counts and what is known of its health. A nil
-	// Adopt knows none.
+	// Names knows where backends are that are written by name; without it they
+	// are nowhere.
+	Names *Names
+	// Owner is whose pool it is: looking names up is shared out among owners.
+	Owner string
+	// Adopt returns a member of a former pool that has the key and that no other
+	// pool has adopted, as [Pool.Orphan] does; nil if there is none. It keeps its
+	// connections, its counts and what is known of its health. A nil Adopt knows
+	// none.
 	Adopt func(key string) *Member
 	// Drains are the backends that an operator has drained.
 	Drains Drains
@@ -31,49 +35,40 @@ type Options struct {
 // Close in the end. All methods are safe for concurrent use.
 type Pool struct {
 	name   string
+	owner  string
 	plan   *Plan
+	guard  func(netip.AddrPort) error
 	notify func(Transition)
-	seats  []seat
-	table  []uint8 // see newTable; nil where nothing is hashed
+	named  map[string]*name // hosts of the plan's backends that are no addresses
 	turn   atomic.Uint64
 	view   atomic.Pointer[view]
 	drains atomic.Pointer[Drains]
 	making sync.Mutex // held while a view is made
+	closed bool
+	left   []*Member // whose addresses names have left, while they have requests in progress
 }
 
-// seat is a backend of the plan and its running half.
-type seat struct {
-	*Member
-	declared *Backend // as the present plan has it; Member may know a former one
-}
-
-// New returns the pool of a plan. name tells it from others in errors. Backends
-// of equal key count once, so that no attempt goes twice to the same one.
+// New returns the pool of a plan. name tells it from others in errors.
 func New(name string, plan *Plan, o Options) *Pool {
-	p := &Pool{name: name, plan: plan, notify: o.Notify}
+	p := &Pool{name: name, owner: o.Owner, plan: plan, guard: o.Guard, notify: o.Notify, named: o.Names.of(plan, o.Owner)}
 	p.drains.Store(&o.Drains)
-	for _, b := range plan.Backends {
-		known := func(s seat) bool { return s.declared.Key() == b.Key() }
-		if slices.ContainsFunc(p.seats, known) {
-			continue
+	p.making.Lock()
+	defer p.making.Unlock()
+	p.store(p.assemble(func(key string) *Member {
+		if o.Adopt == nil {
+			return nil
 		}
-		var m *Member
-		if o.Adopt != nil {
-			m = o.Adopt(b.Key())
+		m := o.Adopt(key)
+		if m == nil || !m.join(p) {
+			return nil
 		}
-		if m == nil {
-			m = newMember(name, b, o)
-		}
-		m.adopted(p)
-		m.owner.Store(p)
-		p.seats = append(p.seats, seat{m, b})
-	}
-	if plan.Rules.Balance.Hashes() {
-		p.table = newTable(p.seats)
-	}
-	p.changed(time.Now())
+		return m
+	}))
 	return p
 }
+
+// store puts seats into use. The pool's making is held.
+func (p *Pool) store(r *roster) { p.view.Store(newView(p, r, time.Now())) }
 
 // Name returns what tells the pool from others.
 func (p *Pool) Name() string { return p.name }
@@ -81,11 +76,11 @@ func (p *Pool) Name() string { return p.name }
 // Plan returns what the pool was made from.
 func (p *Pool) Plan() *Plan { return p.plan }
 
-// Orphan returns the member that is reached in the way that [Backend.Key] says,
-// nil if there is none or if another pool has adopted it.
+// Orphan returns the member that has the key, nil if there is none or if another
+// pool has adopted it.
 func (p *Pool) Orphan(key string) *Member {
-	for _, s := range p.seats {
-		if s.Backend().Key() == key && s.owner.Load() == p {
+	for _, s := range p.seats() {
+		if s.key == key && s.owner.Load() == p {
 			return s.Member
 		}
 	}
@@ -96,7 +91,7 @@ func (p *Pool) Orphan(key string) *Member {
 // has closed. It is meant to be called every few seconds; a pool without idle
 // connections costs nothing.
 func (p *Pool) Sweep(now time.Time) {
-	for _, s := range p.seats {
+	for _, s := range p.seats() {
 		s.sweep(now)
 	}
 }
@@ -105,17 +100,18 @@ func (p *Pool) Sweep(now time.Time) {
 // Those in use go on, and are closed instead of kept when their answer has
 // ended.
 func (p *Pool) Close() {
-	for _, s := range p.seats {
-		if s.owner.Load() == p {
-			s.close()
-		}
+	p.making.Lock()
+	defer p.making.Unlock()
+	p.closed = true
+	for _, s := range p.seats() {
+		s.leave(p)
 	}
 }
 
 // Idle returns how many idle connections the pool holds.
 func (p *Pool) Idle() int {
 	sum := 0
-	for _, s := range p.seats {
+	for _, s := range p.seats() {
 		s.mu.Lock()
 		sum += len(s.idle)
 		s.mu.Unlock()

@@ -63,7 +63,7 @@ func member(t *testing.T, o Options, spec BackendSpec, ca []byte) *Member {
 	}
 	p := New("t/0", NewPlan([]*Backend{b}, Rules{}), o)
 	t.Cleanup(p.Close)
-	return p.seats[0].Member
+	return p.seats()[0].Member
 }
 
 func plainMember(t *testing.T) (*Member, <-chan net.Conn) {
@@ -189,7 +189,7 @@ func TestClosedPoolKeepsNothing(t *testing.T) {
 	m, _ := plainMember(t)
 	idle, busy := dial(t, m), dial(t, m)
 	idle.Keep()
-	m.close()
+	m.leave(m.owner.Load())
 	if _, err := idle.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("idle connection after Close: %v, want closed", err)
 	}
@@ -204,7 +204,11 @@ func TestDialJudgesAddresses(t *testing.T) {
 	port := l.Addr().(*net.TCPAddr).Port
 	own := errors.New("a listener of ours")
 	var asked []netip.AddrPort
-	m := member(t, Options{Guard: func(a netip.AddrPort) error { asked = append(asked, a); return own }},
+	f := new(finder)
+	f.set("localhost", "127.0.0.1", time.Minute)
+	ns, stop := start(t, NamesOptions{Finder: f})
+	defer stop()
+	m := member(t, Options{Names: ns, Guard: func(a netip.AddrPort) error { asked = append(asked, a); return own }},
 		BackendSpec{URL: at(fmt.Sprintf("http://localhost:%d", port))}, nil)
 	_, err := m.Dial(5 * time.Second)
 	var de *DialError

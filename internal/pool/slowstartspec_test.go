@@ -30,7 +30,7 @@ func TestSlowStart(t *testing.T) {
 		if got := once(p, 0); got != 0 {
 			t.Fatal("there is no probe")
 		}
-		p.seats[0].readmit(time.Now())
+		p.seats()[0].readmit(time.Now())
 		last := 0
 		for _, step := range []struct {
 			age         time.Duration

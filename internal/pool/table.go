@@ -32,7 +32,7 @@ func newTable(seats []seat) []uint8 {
 	var fill []filler
 	for i, s := range seats {
 		if s.declared.state == Active && !s.declared.backup {
-			fill = append(fill, filler{seat: uint8(i), weight: s.declared.weight, hash: hashText(s.declared.key)})
+			fill = append(fill, filler{seat: uint8(i), weight: s.weight, hash: hashText(s.key)})
 		}
 	}
 	if len(fill) < 2 {
@@ -42,7 +42,7 @@ func newTable(seats []seat) []uint8 {
 	if len(fill) > tableBackends {
 		n = tableSlotsMost
 	}
-	most := uint32(0)
+	most := uint64(0)
 	for i := range fill {
 		f := &fill[i]
 		f.next, f.step = f.hash%n, mix(f.hash)%(n-1)+1
@@ -54,15 +54,15 @@ func newTable(seats []seat) []uint8 {
 // filler is a backend that takes slots.
 type filler struct {
 	seat       uint8
-	weight     uint32
+	weight     uint64
 	hash       uint64
 	next, step uint64 // its permutation of the slots
-	credit     uint32 // a slot is taken for each most of it
+	credit     uint64 // a slot is taken for each most of it
 }
 
 // fillTable has the backends take slots in turn, the heaviest one in each round
 // and the others as often as they weigh beside it.
-func fillTable(fill []filler, n uint64, most uint32) []uint8 {
+func fillTable(fill []filler, n uint64, most uint64) []uint8 {
 	table, taken := make([]uint8, n), make([]bool, n)
 	for left := n; left > 0; {
 		for i := range fill {
@@ -89,7 +89,7 @@ const placeTries = 10
 // it has for a hash of its hash, while seats take no requests; -1 if none does
 // after a few.
 func (r *Round) placed(v *view) int {
-	table, up := r.pool.table, v.tiers[primary]
+	table, up := v.roster.table, v.tiers[primary]
 	if table == nil || up == nil {
 		return -1
 	}

@@ -14,7 +14,7 @@ func places(p *Pool, n int) []string {
 	list := make([]string, n)
 	for i := range list {
 		if seat := once(p, mix(uint64(i))); seat >= 0 {
-			list[i] = p.seats[seat].declared.Address()
+			list[i] = p.seats()[seat].declared.Address()
 		}
 	}
 	return list
@@ -41,15 +41,15 @@ func TestTableShares(t *testing.T) {
 	} {
 		p := poolOf(t, byClient, test.texts...)
 		weights := 0
-		for _, s := range p.seats {
+		for _, s := range p.seats() {
 			weights += s.declared.Weight()
 		}
-		slots := make([]int, len(p.seats))
-		for _, seat := range p.table {
+		slots := make([]int, len(p.seats()))
+		for _, seat := range p.view.Load().roster.table {
 			slots[seat]++
 		}
-		for i, s := range p.seats {
-			want := float64(len(p.table)*s.declared.Weight()) / float64(weights)
+		for i, s := range p.seats() {
+			want := float64(len(p.view.Load().roster.table)*s.declared.Weight()) / float64(weights)
 			if got := float64(slots[i]); got < want-2 || got > want+2 {
 				t.Errorf("%s: backend %d has %v slots, want %.1f", test.name, i, got, want)
 			}
@@ -77,7 +77,7 @@ func TestTableWhileOneIsAway(t *testing.T) {
 	const n = 10_000
 	p := poolOf(t, byClient, slices.Repeat([]string{""}, 8)...)
 	before := places(p, n)
-	gone := p.seats[3]
+	gone := p.seats()[3]
 	p.eject(gone.Member, time.Now(), "test")
 	during := places(p, n)
 	heirs := make(map[string]int)

@@ -8,6 +8,7 @@ import (
 // view is who may be picked, worked out in advance: to pick is to read it. It is
 // immutable, and made anew when the condition of a backend changes.
 type view struct {
+	roster *roster
 	due    time.Time    // when it has to be made anew; zero for never
 	tiers  [tiers]*tier // nil where no backend is
 	probes []uint8      // seats whose ejection has ended: one request tries each
@@ -17,7 +18,9 @@ type view struct {
 }
 
 // The tiers, in the order in which they are asked. Ejected backends come last
-// and come all the same: that others fail more is no reason to answer nothing.
+// and come all the same: that others fail more is no reason to answer nothing. So
+// do names that lead nowhere: to dial one waits until it is looked up for the
+// first time, or says why it leads nowhere.
 const (
 	primary = iota
 	backup
@@ -63,21 +66,25 @@ func (p *Pool) current(now time.Time) *view {
 func (p *Pool) changed(now time.Time) {
 	p.making.Lock()
 	defer p.making.Unlock()
-	p.view.Store(newView(p, now))
+	p.view.Store(newView(p, p.view.Load().roster, now))
 }
 
-func newView(p *Pool, now time.Time) *view {
-	v := new(view)
-	for i, s := range p.seats {
+func newView(p *Pool, r *roster, now time.Time) *view {
+	v := &view{roster: r}
+	for i, s := range r.seats {
 		st, again := s.standing(now)
 		switch st {
 		case Up:
 			share, more := p.plan.Rules.SlowStart.ramp(s.risen(), now)
-			v.add(primary+s.tier(), uint8(i), share*uint64(s.declared.weight))
+			v.add(primary+s.tier(), uint8(i), share*s.weight)
 			v.dueAt(more)
+		case Unresolved:
+			if !p.plan.Rules.Optional {
+				v.add(ejectedPrimary+s.tier(), uint8(i), s.weight)
+			}
 		case Ejected:
 			if !p.plan.Rules.Optional {
-				v.add(ejectedPrimary+s.tier(), uint8(i), uint64(s.declared.weight))
+				v.add(ejectedPrimary+s.tier(), uint8(i), s.weight)
 			}
 			v.probe(uint8(i), again, now)
 			continue
