@@ -378,7 +378,10 @@ func (t *trip) clientLeft() outcome {
 // dialReason tells which of the product's reasons an error of dialling is.
 func dialReason(err error) tenancy.Reason {
 	var de *pool.DialError
-	if errors.As(err, &de) && de.TLS {
+	switch {
+	case ownMeans(err):
+		return tenancy.TooManyInFlight
+	case errors.As(err, &de) && de.TLS:
 		return tenancy.BackendTLS
 	}
 	return tenancy.BackendConnect

@@ -8,12 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"gatehouse/internal/pool"
+	"gatehouse/tenancy"
 )
 
 // statusBackend is a backend that answers with its name, and with the status that is
@@ -255,6 +257,12 @@ func TestReloadKeepsConditions(t *testing.T) {
 func TestDialFault(t *testing.T) {
 	if got := dialFault(fmt.Errorf("x"), false); got != "" {
 		t.Errorf("a foreign error: %q", got)
+	}
+	for _, own := range []error{pool.ErrNoLeave, syscall.EMFILE, syscall.ENOMEM} {
+		err := &pool.DialError{Err: own}
+		if fault, reason := dialFault(err, false), dialReason(err); fault != "" || reason != tenancy.TooManyInFlight {
+			t.Errorf("%v is %q of the backend and %v; want no fault of it", own, fault, reason)
+		}
 	}
 	if got := dialFault(&pool.DialError{Err: &pool.ForbiddenError{}}, false); got != "" {
 		t.Errorf("a forbidden address: %q", got)

@@ -19,6 +19,9 @@ const (
 	// whatever looks at all of them, the garbage collector first of all, is felt
 	// by every request.
 	goroutinesMax = 524_288
+	// backendConnsMax is one for each goroutine that could use it; what is open
+	// beyond the requests in progress is idle, and closed in a minute.
+	backendConnsMax = 524_288
 )
 
 // What things cost of memory. Prices are measured and rounded up; see
@@ -43,9 +46,10 @@ const (
 type kind uint8
 
 const (
-	memory      kind = iota // bytes
-	goroutines              // of connections, streams and bodies
-	connections             // of clients
+	memory       kind = iota // bytes
+	goroutines               // of connections, streams and bodies
+	connections              // of clients
+	backendConns             // connections to backends
 	kinds
 )
 
@@ -81,12 +85,15 @@ const shedQuiet = time.Minute
 
 func newMeans(o Options, c *clock) *means {
 	m := &means{log: o.Log, clock: c}
-	all := amounts{memory: memoryBuiltin, connections: connectionsMax}
+	all := amounts{memory: memoryBuiltin, connections: connectionsMax, backendConns: backendConnsMax}
 	if o.Memory > 0 {
 		all[memory] = max(int(o.Memory), memoryLeast)
 	}
 	if o.Connections > 0 {
 		all[connections] = min(o.Connections, connectionsMax)
+	}
+	if o.BackendConnections > 0 {
+		all[backendConns] = min(o.BackendConnections, backendConnsMax)
 	}
 	all[goroutines] = goroutinesMax
 	for k := range kinds {

@@ -57,7 +57,7 @@ func askWhole(t *testing.T, c *http.Client, url string) (status, retry int) {
 // nothingHeld waits until all that was taken of the means is back.
 func (w *world) nothingHeld() {
 	w.t.Helper()
-	for k := range kinds {
+	for _, k := range []kind{memory, goroutines, connections} {
 		eventually(w.t, "no "+k.String()+" are taken", func() bool { return w.server.means.taken(k) == 0 })
 	}
 }
@@ -306,12 +306,51 @@ func TestMeansOptions(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{Options{}, "[{memory 0 4294967296} {goroutines 0 524288} {connections 0 131072}]"},
-		{Options{Memory: 1, Connections: 1_000_000}, "[{memory 0 16777216} {goroutines 0 524288} {connections 0 131072}]"},
-		{Options{Memory: 1 << 30, Connections: 500}, "[{memory 0 1073741824} {goroutines 0 524288} {connections 0 500}]"},
+		{Options{}, "[{memory 0 4294967296} {goroutines 0 524288} {connections 0 131072} {backend_connections 0 524288}]"},
+		{Options{Memory: 1, Connections: 1_000_000}, "[{memory 0 16777216} {goroutines 0 524288} {connections 0 131072} {backend_connections 0 524288}]"},
+		{Options{Memory: 1 << 30, Connections: 500, BackendConnections: 300}, "[{memory 0 1073741824} {goroutines 0 524288} {connections 0 500} {backend_connections 0 300}]"},
 	} {
 		if got := fmt.Sprint(newMeans(test.o, newClock()).uses()); got != test.want {
 			t.Errorf("%+v: %s, want %s", test.o, got, test.want)
 		}
+	}
+}
+
+// TestBackendConnectionsAreShared: a tenant that keeps many backends busy leaves
+// descriptors for others. What it cannot have is 503 and no fault of the backend.
+func TestBackendConnectionsAreShared(t *testing.T) {
+	t.Parallel()
+	w, answer := meansWorld(t, OwnPlane, backendConns, 18)
+	c := w.client("direct", "127.0.0.1", true)
+	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusOK {
+		t.Errorf("the first is answered with %d", status)
+	}
+	var slow []<-chan int
+	for range 16 {
+		slow = append(slow, w.start(c, "https://a.example/slow"))
+	}
+	eventually(t, "all are at their backend", func() bool { return w.server.means.taken(backendConns) == 16 })
+	if status, retry := askWhole(t, c, "https://a.example/"); status != http.StatusServiceUnavailable || retry == 0 {
+		t.Errorf("one more is answered with %d, to come again after %d s; want 503 and a time", status, retry)
+	}
+	if status, _ := askWhole(t, w.client("direct", "127.0.0.1", false), "https://b.example/"); status != http.StatusOK {
+		t.Errorf("the other tenant's is answered with %d", status)
+	}
+	close(answer)
+	for _, status := range slow {
+		if got := <-status; got != http.StatusOK {
+			t.Errorf("one that has begun is answered with %d", got)
+		}
+	}
+	if strings.Contains(w.events.String(), "a backend is") {
+		t.Error("a backend is said to have changed")
+	}
+	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusOK {
+		t.Errorf("when there is room again: %d", status)
+	}
+	c.CloseIdleConnections()
+	eventually(t, "no request is in progress", func() bool { return w.server.means.taken(connections) <= 1 })
+	if idle := w.server.means.taken(backendConns); idle < 1 || idle > 17 {
+		t.Errorf("%d connections to backends are kept", idle)
 	}
 }

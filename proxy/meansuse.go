@@ -8,7 +8,7 @@ import (
 
 // MeansUse is how much of one of the means is taken.
 type MeansUse struct {
-	Means string // memory (bytes, by estimate), goroutines or connections
+	Means string // memory (bytes, by estimate), goroutines, connections or backend_connections
 	Taken int
 	Of    int
 }

@@ -70,6 +70,9 @@ type Options struct {
 	// Connections is how many clients may be connected at a time; 0 stands for
 	// 131,072, which is also the most.
 	Connections int
+	// BackendConnections is how many connections to backends may be open; 0
+	// stands for 524,288, which is also the most.
+	BackendConnections int
 	// Drain is how long the connections of a tenant that has left the table may
 	// finish what they began.
 	Drain time.Duration

@@ -51,7 +51,7 @@ func dialFault(err error, hurried bool) string {
 	var forbidden *pool.ForbiddenError
 	var number syscall.Errno
 	switch {
-	case !errors.As(err, &failed) || errors.As(err, &forbidden):
+	case !errors.As(err, &failed) || errors.As(err, &forbidden) || ownMeans(err):
 		return ""
 	case errors.As(err, &number):
 		return errnoFault(number)
@@ -68,10 +68,24 @@ func dialFault(err error, hurried bool) string {
 
 func errnoFault(number syscall.Errno) string {
 	switch number {
-	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS, syscall.EADDRNOTAVAIL, syscall.EPERM, syscall.EACCES:
+	case syscall.EADDRNOTAVAIL, syscall.EPERM, syscall.EACCES:
 		return ""
 	}
 	return number.Error()
+}
+
+// ownMeans reports whether a backend was not reached because our own means, or
+// this machine's, are exhausted.
+func ownMeans(err error) bool {
+	var number syscall.Errno
+	if !errors.As(err, &number) {
+		return errors.Is(err, pool.ErrNoLeave)
+	}
+	switch number {
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS:
+		return true
+	}
+	return false
 }
 
 func timedOut(err error) bool {

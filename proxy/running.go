@@ -80,10 +80,13 @@ func (b *poolBuilder) pool(route *tenancy.Route, plan *pool.Plan) *pool.Pool {
 	if p := r.withKey(plan.Key()); p != nil {
 		return p
 	}
+	m, owner := b.server.means, r.party
 	p := pool.New(b.tenant.ID()+" "+poolLabel(plan, route), plan, pool.Options{
 		Guard:  b.server.mayDial,
 		Names:  b.server.names,
 		Owner:  b.tenant.ID(),
+		Take:   func() bool { return m.take(owner, backendConns, 1) },
+		Give:   func() { m.give(owner, backendConns, 1) },
 		Drains: b.drains,
 		Adopt:  func(key string) *pool.Member { return b.former.orphan(key, r) },
 		Notify: func(c pool.Transition) { b.server.backendChanged(r.metrics, c) },

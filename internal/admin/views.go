@@ -60,7 +60,7 @@ type LimitStatus struct {
 
 // MeansStatus is how much is taken of something that all tenants share.
 type MeansStatus struct {
-	Means string `json:"means"` // "memory" (bytes, by estimate), "goroutines" or "connections"
+	Means string `json:"means"` // "memory" (bytes, by estimate), "goroutines", "connections" or "backend_connections"
 	Taken int    `json:"taken"`
 	Of    int    `json:"of"`
 }

@@ -212,7 +212,7 @@ func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
 		DataPlane: g.started.plane(), Challenges: g.acme, Finder: g.started.resolver(), Signing: g.state.signingKey(ctx, g.log),
-		Memory: memoryToShare(), Connections: connectionsToTake(),
+		Memory: memoryToShare(), Connections: connectionsMost(), BackendConnections: connectionsMost(),
 	})
 	g.levers = newLeverBook(g.state.blobs, g.log)
 	g.sets = g.newSets()

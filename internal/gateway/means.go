@@ -82,9 +82,10 @@ const (
 	connectionsLeast = 16
 )
 
-// connectionsToTake returns how many clients may be connected at a time: half of
-// what the process may open, because each may need a backend.
-func connectionsToTake() int {
+// connectionsMost returns how many clients may be connected at a time, and how
+// many connections to backends may be open: half of the descriptors each, because
+// a request may need one of either.
+func connectionsMost() int {
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur > math.MaxInt32 {
 		return 0

@@ -55,7 +55,7 @@ func TestWhatThereIs(t *testing.T) {
 	if n := memoryToShare(); n < 16<<20 || n > machineMemory() {
 		t.Errorf("%d bytes are shared", n)
 	}
-	if n := connectionsToTake(); n < connectionsLeast {
+	if n := connectionsMost(); n < connectionsLeast {
 		t.Errorf("%d connections are taken", n)
 	}
 }

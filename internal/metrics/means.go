@@ -10,10 +10,11 @@ const (
 	MeansMemory      Means = iota // bytes, by estimate
 	MeansGoroutines               // of connections, streams and bodies
 	MeansConnections              // of clients
+	MeansBackendConnections
 )
 
 // MeansNames are the values of the label means, by Means.
-var MeansNames = [...]string{"memory", "goroutines", "connections"}
+var MeansNames = [...]string{"memory", "goroutines", "connections", "backend_connections"}
 
 // meansUse is what a tenant holds of them, and how often it was refused more.
 type meansUse struct {

@@ -64,7 +64,7 @@ func TestTenantSeries(t *testing.T) {
 	a.Queued(3)
 	s.Scarce(1)
 	s.MeansTaken(MeansMemory, 2, 3)
-	s.Tenant("acme").Holds(func() []int { return []int{0, 5, 0} })
+	s.Tenant("acme").Holds(func() []int { return []int{0, 5, 0, 0} })
 	s.Tenant("acme").Shed(MeansConnections)
 	wantLines(t, s,
 		`gatehouse_limit_used_ratio{limit="requests",tenant="acme"} 0.25`,

@@ -62,7 +62,7 @@ var (
 		"Requests that wait for their turn because as many are in progress as may be.", "tenant")
 
 	tenantMeans = desc("tenant_means",
-		"How much the tenant holds of what all tenants share: bytes of memory by estimate, goroutines, client connections.", "tenant", "means")
+		"How much the tenant holds of what all tenants share: bytes of memory by estimate, goroutines, connections of clients, connections to backends.", "tenant", "means")
 	tenantShed = desc("shed_total",
 		"Connections and requests refused because the tenant has its part of what all tenants share.", "tenant", "means")
 
@@ -88,7 +88,7 @@ var (
 	handshakesWaiting = desc("handshakes_waiting",
 		"TLS handshakes that wait to compute because the processors are busy with others.")
 	meansTaken = desc("means_taken",
-		"How much is taken of what all tenants share: bytes of memory by estimate, goroutines, client connections.", "means")
+		"How much is taken of what all tenants share: bytes of memory by estimate, goroutines, connections of clients, connections to backends.", "means")
 	meansOf = desc("means",
 		"How much there is of what all tenants share, in the same units.", "means")
 	ready = desc("ready",

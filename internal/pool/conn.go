@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -105,6 +106,8 @@ type rawConn struct {
 	poll         func(fd uintptr) // made once: a closure for each call would be an allocation
 	polled       [1]unix.PollFd
 	ready        bool
+	give         func() // the leave back; nil where none was taken
+	closed       sync.Once
 }
 
 func newRawConn(t *net.TCPConn) (*rawConn, error) {
@@ -127,6 +130,17 @@ func (r *rawConn) Read(p []byte) (int, error) {
 		r.ended = true
 	}
 	return n, err
+}
+
+// Close closes the socket.
+func (r *rawConn) Close() error {
+	err := r.TCPConn.Close()
+	r.closed.Do(func() {
+		if r.give != nil {
+			r.give()
+		}
+	})
+	return err
 }
 
 // Write writes to the socket.

@@ -37,6 +37,10 @@ func (e *DialError) Error() string {
 // Unwrap returns the cause.
 func (e *DialError) Unwrap() error { return e.Err }
 
+// ErrNoLeave is why a connection was not opened that there was no leave for; see
+// [Options].
+var ErrNoLeave = errors.New("as many connections to backends are open as may be")
+
 // ForbiddenError says that a backend's name led to an address that no backend
 // may have.
 type ForbiddenError struct {
@@ -99,7 +103,18 @@ func judge(address string, guard func(netip.AddrPort) error) error {
 // Dial opens a connection within timeout, which covers TCP and TLS, and the first
 // answer of DNS where the backend is written by name. Its error is a *[DialError].
 func (m *Member) Dial(timeout time.Duration) (*Conn, error) {
-	return m.dial(context.Background(), m.backend.port, time.Now().Add(timeout))
+	if m.take != nil && !m.take() {
+		return nil, m.dialer.refused(ErrNoLeave)
+	}
+	c, err := m.dial(context.Background(), m.backend.port, time.Now().Add(timeout))
+	switch {
+	case m.take == nil:
+	case err != nil:
+		m.give()
+	default:
+		c.raw.give = m.give
+	}
+	return c, err
 }
 
 // dial opens a connection to the backend, on its port or another one.

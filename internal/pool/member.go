@@ -31,6 +31,8 @@ type Member struct {
 	place   netip.Addr // where it is; not valid while its name leads nowhere
 	name    *name      // nil where the backend is written by its address
 	dialer  dialer
+	take    func() bool // leave for a connection; nil: always given
+	give    func()
 	owner   atomic.Pointer[Pool] // whose views have to know of changes
 	told    atomic.Int64         // Unix nanoseconds of the last Tell
 
@@ -47,7 +49,7 @@ type Member struct {
 
 // newMember returns a member of the pool that is at an address.
 func newMember(p *Pool, b *Backend, at netip.Addr) *Member {
-	m := &Member{backend: b, key: memberKey(b, at), place: at, name: p.named[b.dialHost]}
+	m := &Member{backend: b, key: memberKey(b, at), place: at, name: p.named[b.dialHost], take: p.take, give: p.give}
 	m.condition.upSince = time.Now()
 	m.dialer = newDialer(p.name, b, p.guard)
 	m.join(p)

@@ -25,6 +25,11 @@ type Options struct {
 	Adopt func(key string) *Member
 	// Drains are the backends that an operator has drained.
 	Drains Drains
+	// Take takes leave for one connection more to be open, and Give gives it
+	// back. Without leave no request gets a new connection ([ErrNoLeave]). Nil
+	// gives leave to all. Checks need none.
+	Take func() bool
+	Give func()
 	// Notify is told when a backend's condition changes; it may be nil. It is
 	// called by whoever found out and must not wait.
 	Notify func(Transition)
@@ -38,6 +43,8 @@ type Pool struct {
 	owner  string
 	plan   *Plan
 	guard  func(netip.AddrPort) error
+	take   func() bool
+	give   func()
 	notify func(Transition)
 	named  map[string]*name // hosts of the plan's backends that are no addresses
 	turn   atomic.Uint64
@@ -50,7 +57,7 @@ type Pool struct {
 
 // New returns the pool of a plan. name tells it from others in errors.
 func New(name string, plan *Plan, o Options) *Pool {
-	p := &Pool{name: name, owner: o.Owner, plan: plan, guard: o.Guard, notify: o.Notify, named: o.Names.of(plan, o.Owner)}
+	p := &Pool{name: name, owner: o.Owner, plan: plan, guard: o.Guard, take: o.Take, give: o.Give, notify: o.Notify, named: o.Names.of(plan, o.Owner)}
 	p.drains.Store(&o.Drains)
 	p.making.Lock()
 	defer p.making.Unlock()
