@@ -82,17 +82,20 @@ func (s *Server) admitLogin(ex *exchange, in *login) bool {
 	case wrong:
 		return s.challenge(ex, in.guard)
 	case limited:
-		return s.refuseFor(ex, tenancy.RateLimited, wait)
+		return s.refuseFor(ex.at(in.guard.Name(), limitAuth), tenancy.RateLimited, wait)
 	case busy:
-		return s.refuseFor(ex, tenancy.TooManyInFlight, wait)
+		return s.refuseFor(ex.at(in.guard.Name(), limitAuth), tenancy.TooManyInFlight, wait)
 	}
 	return a == right
 }
 
+// limitAuth is what refuses whoever is not admitted by name and password.
+const limitAuth = "basic_auth"
+
 // challenge says 401 and what is expected (RFC 9110 section 11.6.1).
 func (s *Server) challenge(ex *exchange, guard *tenancy.Guard) bool {
 	ex.challenge = guard.Challenge()
-	return s.refuseFor(ex, tenancy.AuthRequired, 0)
+	return s.refuseFor(ex.at(guard.Name(), limitAuth), tenancy.AuthRequired, 0)
 }
 
 // users is who a request comes from: one and the same, as each guard knows them.

@@ -63,6 +63,7 @@ func (t *trip) clientFailed(err error) {
 	case reason == tenancy.ClientGone:
 		t.gone()
 	case errors.As(err, &malformed):
+		ex.detail = malformed.Text
 		ex.s.refuse(ex, malformed.Status, reason)
 	case reason == tenancy.TotalTimeout:
 		ex.s.refuseOverdue(ex)

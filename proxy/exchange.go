@@ -56,6 +56,10 @@ type exchange struct {
 	// What became of it; finish reads these.
 	ref       [refBytes]byte
 	verdict   tenancy.Verdict
+	table     uint64 // the generation that it was judged by, 0 for none
+	detail    string // of the reason, in words that hold no byte of the message; "" for none
+	level     string // what refused by a limit, and which limit it was
+	limit     string
 	run       *running       // of the tenant, nil before it is known
 	started   time.Time      // when the head was complete
 	status    int            // what the client got, 0 when nothing; 499 when it had gone
@@ -67,6 +71,7 @@ type exchange struct {
 	queued    time.Duration  // spent on waiting for its turn
 	connected time.Duration  // spent on dialling
 	firstByte time.Duration  // from started to the final head of the backend, 0 when none came
+	tries     tries          // of backends
 	bytesIn   atomic.Int64   // bytes of the request's body that were read
 	bytesOut  int64          // bytes of the answer's body that were handed to downstream
 
@@ -153,11 +158,19 @@ func (ex *exchange) answer(status int, fields []http1.Field, framing http1.Frami
 	return ex.down.head(status, fields, framing, length)
 }
 
+// What may be wrong with a head beside the rules for it.
+var (
+	errHead     = &http1.Error{Status: http.StatusBadRequest, Text: "the head is malformed"}
+	errHeadTime = &http1.Error{Status: http.StatusRequestTimeout, Text: "the head did not come in time"}
+	errHeadRoom = &http1.Error{Status: http.StatusServiceUnavailable, Text: "the tenant has its part of the gateway's memory"}
+)
+
 // refuseHead answers a request whose head is refused by the protocol.
-func (s *Server) refuseHead(ex *exchange, status int, reason tenancy.Reason) {
+func (s *Server) refuseHead(ex *exchange, refusal *http1.Error, reason tenancy.Reason) {
 	ex.begin()
 	defer s.conclude(ex)
-	s.refuse(ex, status, reason)
+	ex.detail = refusal.Text
+	s.refuse(ex, refusal.Status, reason)
 }
 
 func (ex *exchange) begin() {

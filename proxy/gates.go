@@ -35,14 +35,15 @@ func (s *Server) admitClient(ex *exchange) bool {
 	now, address := s.clock.at(ex.started), limit.AddressOf(ex.client)
 	for i, b := range ex.bounds {
 		rules := &b.rules.Client
+		level := b.rules.Name
 		if rules.Requests.Burst > 0 {
 			if wait := b.counted.clients.Take(address, now, rules.Requests); wait > 0 {
-				return s.refuseFor(ex, tenancy.RateLimited, wait)
+				return s.refuseFor(ex.at(level, "client.requests"), tenancy.RateLimited, wait)
 			}
 		}
 		if rules.InFlight > 0 {
 			if !b.counted.held.Take(address, rules.InFlight) {
-				return s.refuseFor(ex, tenancy.TooManyInFlight, inFlightRetry)
+				return s.refuseFor(ex.at(level, "client.in_flight"), tenancy.TooManyInFlight, inFlightRetry)
 			}
 			ex.held[i] |= heldClient
 		}
@@ -62,7 +63,7 @@ func (s *Server) admitRequest(ex *exchange) bool {
 	for _, b := range ex.bounds {
 		if b.rules.Requests.Burst > 0 {
 			if wait := b.counted.requests.Take(now, b.rules.Requests); wait > 0 {
-				return s.refuseFor(ex, tenancy.RateLimited, wait)
+				return s.refuseFor(ex.at(b.rules.Name, "requests"), tenancy.RateLimited, wait)
 			}
 		}
 	}
@@ -84,10 +85,10 @@ var errBodyTooLarge = &http1.Error{Status: http.StatusRequestEntityTooLarge, Tex
 // enter takes a place among what may be in progress on the level i.
 func (s *Server) enter(ex *exchange, i int) bool {
 	b := &ex.bounds[i]
-	gate, takes := &b.counted.inFlight, heldPlace
+	gate, takes, which := &b.counted.inFlight, heldPlace, "in_flight"
 	switch {
 	case ex.websocket && b.rules.WebSockets > 0:
-		gate, takes = &b.counted.sockets, heldSocket
+		gate, takes, which = &b.counted.sockets, heldSocket, "websockets"
 	case b.rules.InFlight.Most == 0:
 		return true
 	}
@@ -103,7 +104,7 @@ func (s *Server) enter(ex *exchange, i int) bool {
 	case over:
 		return false
 	case !inside:
-		return s.refuseFor(ex, tenancy.TooManyInFlight, inFlightRetry)
+		return s.refuseFor(ex.at(b.rules.Name, which), tenancy.TooManyInFlight, inFlightRetry)
 	}
 	return true
 }
@@ -137,6 +138,12 @@ type waiter struct{ *limit.Ticket }
 func (w waiter) SetDeadline(time.Time) error {
 	w.Cancel()
 	return nil
+}
+
+// at notes which limit of which level refuses.
+func (ex *exchange) at(level, limit string) *exchange {
+	ex.level, ex.limit = level, limit
+	return ex
 }
 
 // refuseFor refuses with the usual status of a reason, and false. wait is when to

@@ -129,7 +129,7 @@ func (h *http1Client) readHead(r *requestReader) bool {
 		}
 		if !h.makeRoom(r) {
 			h.conn.watch.disarm()
-			h.answerAlone(r, http.StatusServiceUnavailable, tenancy.TooManyInFlight)
+			h.answerAlone(r, errHeadRoom, tenancy.TooManyInFlight)
 			return false
 		}
 		n, _ = h.stream.Read(r.buf[r.w:])
@@ -138,7 +138,7 @@ func (h *http1Client) readHead(r *requestReader) bool {
 			continue
 		}
 		if h.conn.watch.expired() && h.conn.watch.resume(h.conn.peer.timeouts.Idle) {
-			h.answerAlone(r, http.StatusRequestTimeout, tenancy.TooSlow)
+			h.answerAlone(r, errHeadTime, tenancy.TooSlow)
 			return false
 		}
 		h.conn.Close()
@@ -198,24 +198,18 @@ func (r *requestReader) grow(s *Server) {
 
 // refuseHead answers a head that the parser refuses.
 func (h *http1Client) refuseHead(r *requestReader, err error) {
-	status, reason := http.StatusBadRequest, tenancy.BadRequest
-	var refused *http1.Error
-	if errors.As(err, &refused) {
-		status = refused.Status
-	}
-	if status == http.StatusMethodNotAllowed {
-		reason = tenancy.MethodNotAllowed
-	}
+	refused := errHead
+	errors.As(err, &refused)
 	h.conn.watch.disarm()
-	h.answerAlone(r, status, reason)
+	h.answerAlone(r, refused, malformedReason(refused))
 }
 
 // answerAlone answers what has no valid head, and closes the connection.
-func (h *http1Client) answerAlone(r *requestReader, status int, reason tenancy.Reason) {
+func (h *http1Client) answerAlone(r *requestReader, refusal *http1.Error, reason tenancy.Reason) {
 	r.head.Reset()
 	ex := h.newExchange(r)
 	r.body.isEnded.Store(false)
-	h.server.refuseHead(ex, status, reason)
+	h.server.refuseHead(ex, refusal, reason)
 	h.server.giveExchange(ex)
 	h.conn.linger(h.stream, r.small[:])
 }

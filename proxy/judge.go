@@ -20,7 +20,7 @@ func (s *Server) judge(ex *exchange) {
 	for {
 		snap := s.snapshot()
 		ex.verdict = on.verdict(ex.peer, snap.table, s.clock.seconds())
-		ex.run = snap.of(ex.verdict.Tenant)
+		ex.run, ex.table = snap.of(ex.verdict.Tenant), snap.table.Generation()
 		if ex.verdict.Action == tenancy.Forward {
 			on.unknown = len(ex.verdict.Route.Guards()) > 0
 			ex.watch.begin(on)
@@ -34,6 +34,9 @@ func (s *Server) judge(ex *exchange) {
 		}
 	}
 	ex.client = on.client
+	if ex.verdict.Reason == tenancy.BadRequest && !on.findClient(ex.peer, s.snapshot().table, s.clock.seconds()) {
+		ex.detail, ex.table = "X-Forwarded-For names no client", 0
+	}
 	if ex.run != nil {
 		ex.run.metrics.Begin()
 	}
@@ -60,6 +63,7 @@ func (s *Server) finish(ex *exchange) {
 	}
 	s.count(ex, now)
 	s.access.exchange(ex, now)
+	s.receipts.note(ex, now)
 }
 
 // count adds a finished exchange to the counters of the tenant that its

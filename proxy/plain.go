@@ -119,6 +119,7 @@ func (p *plainConn) serve(ex *exchange, malformed *http1.Error) (more bool) {
 		more = p.head.KeepAlive && !p.head.HasBody() && p.conn.mayContinue()
 	} else {
 		ex.verdict = tenancy.Verdict{Reason: malformedReason(malformed), Status: malformed.Status}
+		ex.detail = malformed.Text
 	}
 	ex.status, ex.reason = ex.verdict.Status, ex.verdict.Reason
 	if proves {
@@ -154,7 +155,7 @@ func malformedReason(e *http1.Error) tenancy.Reason {
 // judge asks the table what to do with the request.
 func (p *plainConn) judge(ex *exchange) {
 	snap := p.server.snapshot()
-	p.table = snap.table
+	p.table, ex.table = snap.table, snap.table.Generation()
 	ex.verdict = snap.table.Plain(&tenancy.Request{
 		Client:    ex.client,
 		Listener:  ex.peer.listener,

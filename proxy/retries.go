@@ -29,6 +29,7 @@ func (t *trip) again(now time.Time) bool {
 		r, at, a := ex.run.retries, ex.s.clock.at(now), ex.verdict.Tenant.Retries()
 		if !r.budget.Take(at, a) {
 			ex.run.metrics.RetryRefused()
+			ex.detail = "the tenant's retries are used up"
 			if last := r.told.Load(); (last == 0 || at-last >= int64(retriesToldEvery)) && r.told.CompareAndSwap(last, at) {
 				ex.s.log.Warn("a tenant's retries are used up: requests that a backend has failed are refused and not sent to another one",
 					"tenant", ex.verdict.Tenant.ID(), "retries", tenancy.RetriesText(a), "ref", string(ex.ref[:]), "backend", ex.backend)

@@ -70,6 +70,7 @@ func (t *trip) run(ex *exchange) {
 	if len(t.held) > 0 {
 		began = time.Now() // the client has taken its time
 	}
+	ex.tries.at = began
 	t.until = ex.notAfter(began.Add(attemptsTime * t.times.Connect))
 	p := t.choose()
 	t.round = p.Round(ex.placement(p.Plan().Rules.Balance), t.repeatable())
@@ -145,9 +146,11 @@ func (t *trip) reuse(m *pool.Member) *pool.Conn {
 func (t *trip) follow(o outcome) outcome {
 	switch o {
 	case answered:
+		t.ex.tried(tryAnswered, 0, t.ex.started.Add(t.ex.firstByte))
 		t.reached(t.ex.work.answer.Status)
 		t.relay()
 	case upgraded:
+		t.ex.tried(tryAnswered, 0, t.ex.started.Add(t.ex.firstByte))
 		t.reached(http.StatusSwitchingProtocols)
 		t.tunnel()
 	}
@@ -167,6 +170,8 @@ func (t *trip) dial(m *pool.Member) *pool.Conn {
 	t.ex.run.metrics.BackendConnect(err == nil)
 	if err != nil {
 		t.why = dialReason(err)
+		end, number := dialEnd(err)
+		t.ex.tried(end, number, time.Now())
 		t.unreached(err, limit)
 		if m.Tell(began) {
 			t.ex.s.log.Warn("a backend was not reached", "ref", string(t.ex.ref[:]), "error", err)
@@ -224,6 +229,7 @@ func (t *trip) lost(err error) outcome {
 	t.arrived = t.arrived || !unsent
 	t.release(false)
 	malformed, isMalformed := err.(*http1.Error)
+	ex.tried(t.lostEnd(err, late), 0, time.Now())
 	switch {
 	case ex.watch.cut():
 		ex.s.refuseCut(ex)
@@ -235,6 +241,7 @@ func (t *trip) lost(err error) outcome {
 		t.refuse(tenancy.TooManyInFlight)
 	case isMalformed:
 		ex.s.log.Debug("a backend's answer was refused", "ref", string(ex.ref[:]), "backend", ex.backend, "error", malformed)
+		ex.detail = malformed.Text
 		t.refuse(tenancy.BackendProtocol)
 	case late:
 		t.round.Failed(time.Now(), "no answer in time")

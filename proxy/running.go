@@ -15,6 +15,8 @@ import (
 // table's decisions. It is built when a table is applied and then only read.
 type running struct {
 	metrics *metrics.Tenant
+	// receipts remembers its last requests.
+	receipts *shelf
 	// pools are the backends of the routes, by Route.Index; routes with the
 	// same backends share one.
 	pools []*pool.Pool
@@ -39,7 +41,7 @@ type running struct {
 // former one that have the same backends. A pool never changes its tenant.
 func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drains) *running {
 	routes := t.Routes()
-	r := &running{metrics: s.metrics.Tenant(t.ID()), pools: make([]*pool.Pool, len(routes))}
+	r := &running{metrics: s.metrics.Tenant(t.ID()), receipts: s.receipts.of(t.ID()), pools: make([]*pool.Pool, len(routes))}
 	if r.retries = new(retries); former != nil {
 		r.retries = former.retries
 	}

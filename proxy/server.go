@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"hash/maphash"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -54,6 +55,7 @@ type Server struct {
 	names     *pool.Names  // that backends are written by
 	nameLines lineBudget   // for the log of their lookups
 	refusals  refusalLog
+	receipts  receipts
 	access    *accessLog
 	http2     *http2Servers
 	standard  *standardServer // serves HTTP/1.1 unless nil
@@ -89,6 +91,7 @@ func New(o Options) *Server {
 	s.names = s.newNames(o.Finder)
 	s.sweepEvery = tick
 	s.means = newMeans(o, s.clock)
+	s.receipts.seed = maphash.MakeSeed()
 	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{
 		Tenant:      s.tenantOf,
 		Certificate: chosenCertificate,

@@ -69,7 +69,7 @@ func (q *standardRequest) exchange(s *Server) {
 		refusal = q.fill()
 	}
 	if refusal != nil {
-		s.refuseHead(ex, refusal.Status, malformedReason(refusal))
+		s.refuseHead(ex, refusal, malformedReason(refusal))
 		return
 	}
 	s.serveExchange(ex)

@@ -58,7 +58,7 @@ func (st *stream) exchange(s *Server) {
 	ex.peer, ex.client, ex.watch = &st.conn.peer, st.conn.peer.client, &st.watch
 	ex.body, ex.down = st, st
 	if refusal := st.fill(ex); refusal != nil {
-		s.refuseHead(ex, refusal.Status, malformedReason(refusal))
+		s.refuseHead(ex, refusal, malformedReason(refusal))
 		return
 	}
 	s.serveExchange(ex)

@@ -24,6 +24,15 @@ type Question struct {
 // Judge walks through the doors as the data plane does and returns the verdict
 // that the client of q would meet.
 func (t *Table) Judge(q Question, tr *Trace) Verdict {
+	return t.walk(q, tr).authenticated(q.User, tr).leadsElsewhere(tr)
+}
+
+// Retrace is Judge for a request that was made, but for names and passwords:
+// what was sent of these is not kept.
+func (t *Table) Retrace(q Question, tr *Trace) Verdict { return t.walk(q, tr).leadsElsewhere(tr) }
+
+// walk asks the doors.
+func (t *Table) walk(q Question, tr *Trace) Verdict {
 	now := int64(0)
 	if !q.At.IsZero() {
 		now = q.At.Unix()
@@ -50,7 +59,7 @@ func (t *Table) Judge(q Question, tr *Trace) Verdict {
 		return v
 	}
 	request.SNI = v.Host.Identity()
-	return t.Request(request, tr).authenticated(q.User, tr).leadsElsewhere(tr)
+	return t.Request(request, tr)
 }
 
 func (q *Question) request(listener *Listener, now int64) *Request {

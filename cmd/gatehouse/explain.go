@@ -72,14 +72,18 @@ func explain(cmd *cobra.Command, config string, query admin.ExplainQuery, live b
 
 func printExplanation(w io.Writer, q admin.ExplainQuery, e admin.Explanation) {
 	fmt.Fprintf(w, "%s %s from %s\n", q.Method, q.URL, q.From)
-	for _, s := range e.Steps {
+	printSteps(w, e.Steps)
+	fmt.Fprintf(w, "verdict: %s%s\n", e.Verdict, consequence(e))
+}
+
+func printSteps(w io.Writer, steps []admin.Step) {
+	for _, s := range steps {
 		line := fmt.Sprintf("  %-12s %-7s %s", s.Gate, s.Outcome, s.Text)
 		if s.Position != "" {
 			line += " (" + s.Position + ")"
 		}
 		fmt.Fprintln(w, line)
 	}
-	fmt.Fprintf(w, "verdict: %s%s\n", e.Verdict, consequence(e))
 }
 
 // consequence says what the client would see.

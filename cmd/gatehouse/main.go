@@ -74,7 +74,7 @@ func newRoot() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		runCommand(), demoCommand(), checkCommand(), explainCommand(), reloadCommand(),
+		runCommand(), demoCommand(), checkCommand(), explainCommand(), whyCommand(), reloadCommand(),
 		blockCommand(), unblockCommand(), suspendCommand(), resumeCommand(), maintenanceCommand(), drainCommand(),
 		statusCommand(), certsCommand(), acmeCommand(), keysCommand(), hashPasswordCommand(), schemaCommand(), versionCommand(),
 	)

@@ -33,6 +33,7 @@ func (s *Server) socketHandler() http.Handler {
 	mux.HandleFunc("GET /v1/levers", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, s.house.Levers.List()) })
 	mux.HandleFunc("POST /v1/levers", s.pull)
 	mux.HandleFunc("GET /v1/drain", s.drainProgress)
+	mux.HandleFunc("GET /v1/why", s.why)
 	mux.HandleFunc("GET /v1/keys", s.keys)
 	mux.HandleFunc("POST /v1/keys/rotate", s.rotateKeys)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

@@ -39,6 +39,9 @@ type House struct {
 	// Explain judges a request without sending one. Its error is for the caller:
 	// a query that makes no sense.
 	Explain func(ExplainQuery) (Explanation, error)
+	// Why says what became of the request with a ref. Its error says that it is
+	// not remembered.
+	Why func(ref string) (Why, error)
 	// Reload reads the files again and waits until the outcome is known. force
 	// applies it even if many tenants would go.
 	Reload func(ctx context.Context, force bool, actor string) (ReloadResult, error)

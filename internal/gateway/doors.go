@@ -168,6 +168,7 @@ func (g *gateway) startAdmin(ctx context.Context, parts *sync.WaitGroup, d doors
 		Reload:       g.reload,
 		RootPEM:      g.issuer.rootPEM,
 		Certificates: g.certificateDoors(),
+		Why:          g.why,
 		Levers:       admin.Levers{Pull: g.pullLever, List: g.leverStatus, Progress: g.drainProgress},
 		Keys:         admin.KeyRing{Status: g.keysStatus, Rotate: g.rotateKeys, Progress: g.keysProgress},
 		Metrics:      g.metrics.Handler(),

@@ -40,14 +40,7 @@ func explain(t *tenancy.Table, q admin.ExplainQuery) (admin.Explanation, error) 
 	}
 	var trace tenancy.Trace
 	v := t.Judge(question, &trace)
-	e := admin.Explanation{Verdict: v.String(), Steps: make([]admin.Step, 0, len(trace.Steps))}
-	for _, s := range trace.Steps {
-		step := admin.Step{Gate: s.Gate, Outcome: s.Outcome, Text: s.Text}
-		if !s.Pos.IsZero() {
-			step.Position = s.Pos.String()
-		}
-		e.Steps = append(e.Steps, step)
-	}
+	e := admin.Explanation{Verdict: v.String(), Steps: stepsOf(&trace)}
 	if v.Action == tenancy.Refuse {
 		e.Reason, e.Status = v.Reason.String(), v.Status
 	}
@@ -70,6 +63,19 @@ func explain(t *tenancy.Table, q admin.ExplainQuery) (admin.Explanation, error) 
 		e.Location = string(t.AppendRedirect(nil, v, []byte(question.Host), []byte(target)))
 	}
 	return e, nil
+}
+
+// stepsOf tells what each gate said.
+func stepsOf(trace *tenancy.Trace) []admin.Step {
+	steps := make([]admin.Step, 0, len(trace.Steps))
+	for _, s := range trace.Steps {
+		step := admin.Step{Gate: s.Gate, Outcome: s.Outcome, Text: s.Text}
+		if !s.Pos.IsZero() {
+			step.Position = s.Pos.String()
+		}
+		steps = append(steps, step)
+	}
+	return steps
 }
 
 // questionOf reads the query. target is path and query as they would be sent.
