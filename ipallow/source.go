@@ -3,6 +3,7 @@ package ipallow
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -49,7 +50,8 @@ type Source struct {
 
 	Set string // the set that names it first
 	Pos Pos    // where
-	id  SourceID
+
+	place, id SourceID
 }
 
 // SourceID is equal for two sources that are asked for the same, in the same
@@ -58,6 +60,10 @@ type SourceID [sha256.Size]byte
 
 // ID tells sources apart, whatever set names them and wherever it stands.
 func (s *Source) ID() SourceID { return s.id }
+
+// Place is equal for two sources that are asked for the same, however often and
+// whatever of it they take: what one was told, the other may go on with.
+func (s *Source) Place() SourceID { return s.place }
 
 // String names the source as an operator would. The query of a URL, which may
 // hold a secret, is left out.
@@ -69,18 +75,15 @@ func (s *Source) String() string {
 	return s.Kind.String() + " " + oneLine(target)
 }
 
-// identified fills in the id.
+// identified fills in the place and the id.
 func (s *Source) identified() *Source {
 	hash := sha256.New()
-	for _, text := range []string{s.Kind.String(), s.Target, s.CA, s.Owner} {
+	for _, text := range []string{s.Kind.String(), s.Target, s.CA, s.Owner, strconv.FormatBool(s.Confined)} {
 		hash.Write(binary.BigEndian.AppendUint64(nil, uint64(len(text))))
 		hash.Write([]byte(text))
 	}
-	numbers := []int64{int64(s.Refresh), int64(s.Keep), int64(s.Max), 0}
-	if s.Confined {
-		numbers[3] = 1
-	}
-	for _, n := range numbers {
+	hash.Sum(s.place[:0])
+	for _, n := range []int64{int64(s.Refresh), int64(s.Keep), int64(s.Max)} {
 		hash.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
 	}
 	hash.Sum(s.id[:0])

@@ -23,12 +23,13 @@ func (t *Table) MayDial(to netip.AddrPort) error {
 	return t.dialling.judge(to)
 }
 
-// MayFetch judges an address that the URL of a live source led to, right before
-// it is dialled: as MayDial, but for the networks that backends are held to.
-func (t *Table) MayFetch(to netip.AddrPort) error {
+// FetchRules returns what judges an address that the URL of a live source led to,
+// right before it is dialled: as MayDial, but for the networks that backends are
+// held to. It holds on to nothing else of the table.
+func (t *Table) FetchRules() (judge func(to netip.AddrPort) error) {
 	anywhere := t.dialling
 	anywhere.networks = nil
-	return anywhere.judge(to)
+	return anywhere.judge
 }
 
 func (d *dialRules) judge(to netip.AddrPort) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"sync"
@@ -62,6 +63,7 @@ type gateway struct {
 	copies    *copies
 	levers    *leverBook
 	sets      *livesets.Keeper
+	mayFetch  func(netip.AddrPort) error // for URLs of sources; listeners are those of the start
 	watcher   *watcher
 
 	requests  chan request
@@ -143,6 +145,7 @@ func (g *gateway) loadFirst(ctx context.Context) (*loaded, error) {
 		return nil, faultsError(findings)
 	}
 	g.listeners = first.table.Listeners()
+	g.mayFetch = first.table.FetchRules()
 	g.startedWith = g.loader.startKeys(g.started, g.listeners)
 	places := sealed(g.started)
 	g.sealedWith.Store(&places)
@@ -164,7 +167,6 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	if err := g.levers.load(background); err != nil {
 		return err
 	}
-	g.loadSets(background)
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
 		return err
 	}
@@ -174,11 +176,11 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	rotator := g.rotator()
 	rotator.Prepare(background)
 	parts.Go(func() { _ = rotator.Run(background) }) // ends with its context alone
+	g.startSets(background, &parts)
 	g.apply(background, first)
 	g.copies.keepOnly(background, first.files)
 	parts.Go(func() { g.copies.run(background) })
 	parts.Go(func() { g.levers.run(background) })
-	parts.Go(func() { _ = g.sets.Run(background) }) // ends with its context alone
 	parts.Go(func() { _ = g.acme.Run(background) }) // ends with its context alone
 
 	failed := make(chan error, len(d.admin))

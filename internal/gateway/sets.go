@@ -3,9 +3,9 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
@@ -38,19 +38,19 @@ func (g *gateway) newSets() *livesets.Keeper {
 	}
 	k := livesets.New(livesets.Options{
 		Store: g.state.blobs, Log: g.log, Metrics: g.metrics.LiveSets(), Resolver: resolver, Base: g.loader.base(),
-		MayDial: func(to netip.AddrPort) error { return g.current.Load().table.MayFetch(to) },
-		Publish: g.publishSets,
+		MayDial: g.mayFetch, Publish: g.publishSets,
 	})
 	g.metrics.LiveSets().Stand(k.Stand)
 	return k
 }
 
-// loadSets takes over what live sources listed before. Without it they are asked
-// anew; until they answer they list nobody.
-func (g *gateway) loadSets(ctx context.Context) {
+// startSets takes over what live sources listed before, and asks them until ctx
+// ends.
+func (g *gateway) startSets(ctx context.Context, parts *sync.WaitGroup) {
 	if err := g.sets.Load(ctx); err != nil {
 		g.log.Error("what live sources of sets listed last cannot be read; they are asked again", "err", err)
 	}
+	parts.Go(func() { _ = g.sets.Run(ctx) }) // ends with its context alone
 }
 
 // publishSets lays what live sources list now over the table in use. As with an
@@ -59,6 +59,9 @@ func (g *gateway) publishSets() {
 	g.changing.Lock()
 	defer g.changing.Unlock()
 	current := g.current.Load()
+	if current == nil {
+		return // the first table begins with it
+	}
 	next := *current
 	next.table = current.table.WithLive(g.sets.Live(), current.table.Generation()+1)
 	g.current.Store(&next)

@@ -30,9 +30,31 @@ type entry struct {
 	failing  time.Time
 	cause    string
 
-	due    time.Time
-	asking bool
-	stored time.Time // good, as it is stored; zero: it is not
+	due      time.Time
+	asking   bool
+	stored   time.Time     // good, as it is stored; zero: it is not
+	answered chan struct{} // closed when the first question came to something
+}
+
+func newEntry(s *ipallow.Source) *entry { return &entry{source: s, answered: make(chan struct{})} }
+
+// hasAnswered notes that a question came to something.
+func (e *entry) hasAnswered() {
+	select {
+	case <-e.answered:
+	default:
+		close(e.answered)
+	}
+}
+
+// inherit goes on with what another entry of the same place knows, as far as the
+// source takes it.
+func (e *entry) inherit(known *entry, now time.Time) {
+	if known.contents == nil || known.contents.Len() > e.source.Max {
+		return
+	}
+	e.contents, e.good, e.changed, e.stored = known.contents, known.good, known.changed, known.stored
+	e.expire(now)
 }
 
 // The pace of questions.
@@ -40,9 +62,9 @@ const (
 	// retryLeast is the first wait after a failure of a source that is asked
 	// seldom; it doubles up to refresh.
 	retryLeast = 30 * time.Second
-	// spreadTime is over how long the first questions of a start are spread, where
-	// there is something to go on with meanwhile.
-	spreadTime = 10 * time.Second
+	// spreadTime is what the first question of each new source adds to the time
+	// over which they are spread, where there is something to go on with meanwhile.
+	spreadTime = 5 * time.Millisecond
 	// storeEvery is how old the time of the last good answer in the store may be.
 	storeEvery = time.Hour
 	// jitterShare is what each wait differs by, either way: one in so many parts.
@@ -54,11 +76,11 @@ func jittered(d time.Duration) time.Duration {
 	return d - d/jitterShare + rand.N(2*d/jitterShare+1)
 }
 
-// first says when a new entry is asked.
-func (e *entry) first(now time.Time) {
+// first says when a new entry is asked, one of so many.
+func (e *entry) first(now time.Time, of int) {
 	e.due = now
 	if e.contents != nil {
-		e.due = now.Add(rand.N(min(e.source.Refresh, spreadTime)))
+		e.due = now.Add(rand.N(min(e.source.Refresh, time.Duration(of)*spreadTime)))
 	}
 }
 

@@ -3,6 +3,8 @@ package livesets
 import (
 	"encoding/pem"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -25,7 +27,7 @@ type served struct {
 func serve(t *testing.T, handler http.HandlerFunc) *served {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	s := &served{url: server.URL, ca: filepath.Join(t.TempDir(), "ca.pem")}

@@ -36,7 +36,7 @@ type Keeper struct {
 	saver   *saver
 
 	mu      sync.Mutex
-	saved   map[ipallow.SourceID]saved // of an earlier process; nil once the first sources are set
+	saved   map[ipallow.SourceID]saved // of an earlier process, by place; nil once the first sources are set
 	entries map[ipallow.SourceID]*entry
 	live    *ipallow.Live // nil: to be made again
 	news    bool          // Live has changed since it was asked for
@@ -51,24 +51,36 @@ func New(o Options) *Keeper {
 	}
 }
 
+// firstAnswerTime is how long a table waits for those of its sources of which
+// nothing is known: whoever replaces an address by a name means no break.
+const firstAnswerTime = 2 * time.Second
+
 // SetSources says which sources there are. What is known of those that stay is
-// kept; files among those that are new are read before it returns, so that a
-// table that names them begins with what they list.
+// kept, also where only their pace changes. It waits a moment for what Run asks
+// those of which nothing is known, so that a table that names them begins with
+// what they list.
 func (k *Keeper) SetSources(ctx context.Context, sources []*ipallow.Source) {
 	fresh := k.adopt(sources, time.Now())
+	k.wake()
+	ctx, cancel := context.WithTimeout(ctx, firstAnswerTime)
+	defer cancel()
 	for _, e := range fresh {
-		if e.source.Kind == ipallow.FileSource {
-			got, err := k.asker.ask(ctx, e.source, "")
-			k.done(e, e.source, got, err)
+		select {
+		case <-e.answered:
+		case <-ctx.Done():
+			return
 		}
 	}
-	k.wake()
 }
 
-// adopt replaces the entries, and returns those that are new.
+// adopt replaces the entries, and returns those of which nothing is known.
 func (k *Keeper) adopt(sources []*ipallow.Source, now time.Time) (fresh []*entry) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	former := make(map[ipallow.SourceID]*entry, len(k.entries))
+	for _, e := range k.entries {
+		former[e.source.Place()] = e
+	}
 	next := make(map[ipallow.SourceID]*entry, len(sources))
 	for _, s := range sources {
 		if next[s.ID()] != nil {
@@ -76,11 +88,16 @@ func (k *Keeper) adopt(sources []*ipallow.Source, now time.Time) (fresh []*entry
 		}
 		e := k.entries[s.ID()]
 		if e == nil {
-			e = &entry{source: s}
-			k.saved[s.ID()].restore(e, now)
-			e.first(now)
-			fresh = append(fresh, e)
-			e.asking = s.Kind == ipallow.FileSource // by SetSources
+			e = newEntry(s)
+			if known := former[s.Place()]; known != nil {
+				e.inherit(known, now)
+			} else {
+				k.saved[s.Place()].restore(e, now)
+			}
+			e.first(now, len(sources))
+			if e.contents == nil {
+				fresh = append(fresh, e)
+			}
 		}
 		e.source = s // it may stand elsewhere now
 		next[s.ID()] = e
@@ -139,6 +156,7 @@ func (k *Keeper) done(e *entry, s *ipallow.Source, got answer, err error) {
 	if k.entries[s.ID()] != e {
 		return // it is gone
 	}
+	defer e.hasAnswered()
 	if err != nil {
 		k.options.Metrics.Asked(s.Kind.String(), "failed")
 		if e.failed(err, now) {

@@ -28,14 +28,15 @@ func TestAnswersCount(t *testing.T) {
 		if h.lists(allow, "10.0.0.5") {
 			t.Error("a private address is listed")
 		}
+		first := h.publications()
 		h.names.set("vpn.acme.example", "203.0.113.6")
 		time.Sleep(70 * time.Second)
 		if h.lists(allow, "203.0.113.5") || !h.lists(allow, "203.0.113.6") {
 			t.Error("the second answer does not replace the first")
 		}
 		time.Sleep(time.Hour)
-		if n := h.publications(); n != 2 {
-			t.Errorf("%d changes were published, want 2", n)
+		if n := h.publications() - first; n != 1 {
+			t.Errorf("the change was published %d times", n)
 		}
 		if n := h.names.times("vpn.acme.example"); n < 50 || n > 70 {
 			t.Errorf("asked %d times in an hour, want about 61", n)
@@ -111,12 +112,62 @@ func TestRestart(t *testing.T) {
 	})
 }
 
+// TestOtherPace: a source whose pace is written anew goes on with what it listed,
+// in the same process and in the next.
+func TestOtherPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blobs := store.NewMem()
+		h := open(t, blobs)
+		h.names.set("vpn.acme.example", "203.0.113.5")
+		before, _ := lists(t, "acme", "- {dns: vpn.acme.example, refresh: 1m}")
+		after, _ := lists(t, "acme", "- {dns: vpn.acme.example, refresh: 2m, keep: 1d}")
+		less, _ := lists(t, "globex", "- {dns: vpn.acme.example, refresh: 2m, keep: 1d}")
+		h.run(t, before.Sources()...)
+		h.names.set("vpn.acme.example", "hang")
+		h.SetSources(t.Context(), after.Sources())
+		if !h.lists(after, "203.0.113.5") {
+			t.Error("not listed at another pace")
+		}
+		h.SetSources(t.Context(), less.Sources())
+		if h.lists(less, "203.0.113.5") {
+			t.Error("listed for another tenant")
+		}
+		h.end()
+		next := open(t, blobs)
+		next.SetSources(t.Context(), after.Sources())
+		if !next.lists(after, "203.0.113.5") {
+			t.Error("not listed at another pace in the next process")
+		}
+	})
+}
+
+// TestFirstAnswer: a table waits for the first answers of its sources, and not
+// for long.
+func TestFirstAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, store.NewMem())
+		h.names.set("vpn.acme.example", "203.0.113.5")
+		h.names.set("hangs.acme.example", "hang")
+		fast, _ := lists(t, "", "- {dns: vpn.acme.example}")
+		slow, _ := lists(t, "", "- {dns: hangs.acme.example}")
+		start := time.Now()
+		h.run(t, fast.Sources()...)
+		if took := time.Since(start); took > 0 || !h.lists(fast, "203.0.113.5") {
+			t.Errorf("waited %v, listed: %v", took, h.lists(fast, "203.0.113.5"))
+		}
+		h.SetSources(t.Context(), append(fast.Sources(), slow.Sources()...))
+		if took := time.Since(start); took != firstAnswerTime {
+			t.Errorf("waited %v", took)
+		}
+	})
+}
+
 // TestDamagedState: a blob that is none is set aside, and the source asked.
 func TestDamagedState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blobs := store.NewMem()
 		allow, _ := lists(t, "", "- {dns: vpn.acme.example}")
-		for _, key := range []string{savedKey(allow.Sources()[0].ID()), "sets/else"} {
+		for _, key := range []string{savedKey(allow.Sources()[0].Place()), "sets/else"} {
 			if err := blobs.Put(t.Context(), key, []byte("{")); err != nil {
 				t.Fatal(err)
 			}

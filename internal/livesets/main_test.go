@@ -128,13 +128,13 @@ func open(t *testing.T, blobs store.Store) *house {
 // run runs the keeper until end is called.
 func (h *house) run(t *testing.T, sources ...*ipallow.Source) {
 	t.Helper()
-	h.SetSources(t.Context(), sources)
-	h.Live()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = h.Run(ctx) }()
 	h.end = sync.OnceFunc(func() { cancel(); <-ended })
 	t.Cleanup(h.end)
+	h.SetSources(t.Context(), sources)
+	h.Live()
 }
 
 // lists reports whether a list has an address now.

@@ -51,7 +51,7 @@ func (s saved) restore(e *entry, now time.Time) {
 	e.expire(now)
 }
 
-func savedKey(id ipallow.SourceID) string { return savedPrefix + hex.EncodeToString(id[:]) }
+func savedKey(place ipallow.SourceID) string { return savedPrefix + hex.EncodeToString(place[:]) }
 
 // Load reads what an earlier process knew, for the first SetSources. What cannot
 // be read is told, and asked for again.
@@ -100,7 +100,7 @@ type saver struct {
 	woken chan struct{} // holds one token while something is pending
 
 	mu      sync.Mutex
-	pending map[ipallow.SourceID]pendingSave
+	pending map[ipallow.SourceID]pendingSave // by place
 
 	behind bool // the last write did not work, and that was logged; run's own
 }
@@ -118,7 +118,7 @@ func newSaver(s store.Store, log *slog.Logger) *saver {
 // save has an answer stored.
 func (s *saver) save(source *ipallow.Source, contents *ipallow.Contents, good time.Time) {
 	s.mu.Lock()
-	s.pending[source.ID()] = pendingSave{source, contents, good}
+	s.pending[source.Place()] = pendingSave{source, contents, good}
 	s.mu.Unlock()
 	select {
 	case s.woken <- struct{}{}:
@@ -154,10 +154,10 @@ func (s *saver) write(ctx context.Context) bool {
 	s.pending = make(map[ipallow.SourceID]pendingSave)
 	s.mu.Unlock()
 	var trouble error
-	for id, p := range work {
-		if err := s.writeOne(ctx, id, p); err != nil {
+	for place, p := range work {
+		if err := s.writeOne(ctx, place, p); err != nil {
 			trouble = err
-			s.putBack(id, p)
+			s.putBack(place, p)
 		}
 	}
 	switch {
@@ -170,7 +170,7 @@ func (s *saver) write(ctx context.Context) bool {
 	return trouble == nil
 }
 
-func (s *saver) writeOne(ctx context.Context, id ipallow.SourceID, p pendingSave) error {
+func (s *saver) writeOne(ctx context.Context, place ipallow.SourceID, p pendingSave) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -178,14 +178,14 @@ func (s *saver) writeOne(ctx context.Context, id ipallow.SourceID, p pendingSave
 	if err != nil {
 		return err
 	}
-	return s.store.Put(ctx, savedKey(id), text)
+	return s.store.Put(ctx, savedKey(place), text)
 }
 
 // putBack makes pending again what was not stored and has not changed since.
-func (s *saver) putBack(id ipallow.SourceID, p pendingSave) {
+func (s *saver) putBack(place ipallow.SourceID, p pendingSave) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, newer := s.pending[id]; !newer {
-		s.pending[id] = p
+	if _, newer := s.pending[place]; !newer {
+		s.pending[place] = p
 	}
 }
