@@ -116,10 +116,10 @@ func (g *gateway) sourceNotes() []string {
 	}
 	var notes []string
 	if failing > 0 {
-		notes = append(notes, fmt.Sprintf("%d live sources of sets give no good answer; what they listed last is in use for as long as keep says", failing))
+		notes = append(notes, fmt.Sprintf("live sources of sets that give no good answer: %d; what they listed last is in use for as long as keep says", failing))
 	}
 	if unknown > 0 {
-		notes = append(notes, fmt.Sprintf("%d live sources of sets have given no good answer yet and list nobody", unknown))
+		notes = append(notes, fmt.Sprintf("live sources of sets that have given no good answer yet, and list nobody: %d", unknown))
 	}
 	return notes
 }
