@@ -28,19 +28,21 @@ type trip struct {
 	heldIn   *copyBuffer // what held lies in, if it is of that size
 	buffered bool        // the body is held, or there is none
 
-	conn     *pool.Conn // the backend connection in use
-	in       []byte     // bytes from it: room, of which in[r:w] is not dealt with
-	inCopy   *copyBuffer
-	r, w     int
-	fresh    bool  // it was opened for this request
-	spoke    bool  // a byte of an answer has come
-	replaced bool  // an idle connection died and gave way to a fresh one
-	arrived  bool  // a backend may have had something of the request
-	sent     int64 // bytes written to it before this request
-	sendErr  error // of writing the request
-	up       *upload
-	interims int
-	told100  bool // the client has been told to send its body
+	conn      *pool.Conn // the backend connection in use
+	in        []byte     // bytes from it: room, of which in[r:w] is not dealt with
+	inCopy    *copyBuffer
+	r, w      int
+	fresh     bool  // it was opened for this request
+	spoke     bool  // a byte of an answer has come
+	replaced  bool  // an idle connection died and gave way to a fresh one
+	movable   bool  // another backend can be asked after this one
+	lostSight bool  // the one that was asked is gone, with whatever leads to it
+	arrived   bool  // a backend may have had something of the request
+	sent      int64 // bytes written to it before this request
+	sendErr   error // of writing the request
+	up        *upload
+	interims  int
+	told100   bool // the client has been told to send its body
 
 	trailersPass bool // those behind the answer's body
 }
@@ -81,6 +83,7 @@ func (t *trip) run(ex *exchange) {
 		if member == nil || n > 0 && !t.again(now) {
 			break
 		}
+		t.movable = n+1 < most && t.repeatable() && (t.canary != nil || t.round.More())
 		o := t.try(member)
 		if t.canary != nil {
 			t.faredBy(o)
@@ -117,11 +120,14 @@ func (t *trip) drop() {
 func (t *trip) try(m *pool.Member) outcome {
 	t.ex.backend = m.Backend().Address()
 	t.ex.address, _ = m.Address()
-	t.fresh = false
+	t.fresh, t.lostSight = false, false
 	if c := t.reuse(m); c != nil {
 		t.ex.attempts++
 		if o := t.ask(c); o != repeat {
 			return t.follow(o)
+		}
+		if t.lostSight {
+			return repeat
 		}
 		t.replaced = true
 		t.ex.run.metrics.Retry()
@@ -192,6 +198,9 @@ func (t *trip) ask(c *pool.Conn) outcome {
 	if t.sendErr == nil && !t.buffered && !t.ex.expects {
 		t.startUpload()
 	}
+	if t.movable && t.up == nil {
+		w.heardBy(t.times.Connect)
+	}
 	// Also after an error of writing there may be an answer: a backend that
 	// refuses a body says so and stops reading.
 	o, err := t.await()
@@ -243,6 +252,8 @@ func (t *trip) lost(err error) outcome {
 		ex.s.log.Debug("a backend's answer was refused", "ref", string(ex.ref[:]), "backend", ex.backend, "error", malformed)
 		ex.detail = malformed.Text
 		t.refuse(tenancy.BackendProtocol)
+	case late && t.vanished(unsent):
+		return repeat
 	case late:
 		t.round.Failed(time.Now(), "no answer in time")
 		t.refuse(tenancy.BackendTimeout)

@@ -61,6 +61,9 @@ func (w *watch) sweep(now int64) {
 	if at := w.sendAt.Load(); due(at, now) {
 		w.expireSend(at)
 	}
+	if due(w.heardAt.Load(), now) {
+		w.lookForBackend()
+	}
 	if w.isWaiting.Load() {
 		w.lookForClient()
 	}

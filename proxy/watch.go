@@ -69,9 +69,11 @@ type watch struct {
 	endAt      atomic.Int64 // when a draining connection is cut
 	totalAt    atomic.Int64 // when the request in progress has had its whole time
 	sendAt     atomic.Int64 // when what an HTTP/2 connection is sending must have left
+	heardAt    atomic.Int64 // from when on the backend must have acknowledged the request; 0: for ever
 	use        atomic.Int32
 	isWaiting  atomic.Bool
 	isAborted  atomic.Bool
+	isUnheard  atomic.Bool   // the backend in use is gone
 	isCut      atomic.Bool   // the whole of it
 	requestCut atomic.Bool   // only the request in progress
 	cutFor     atomic.Uint32 // a tenancy.Reason: why the request is not admitted any more
@@ -196,6 +198,9 @@ func (w *watch) attach(backend awaitable, d time.Duration) {
 	defer w.mu.Unlock()
 	w.backend = backend
 	w.backendAt.Store(w.clock.after(d))
+	if w.isUnheard.Load() {
+		w.isUnheard.Store(false)
+	}
 	if w.isAborted.Load() || w.cut() {
 		w.wakeBackend()
 	}
@@ -207,6 +212,9 @@ func (w *watch) detach() (untouched bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.backend = nil
+	if w.heardAt.Load() != 0 {
+		w.heardAt.Store(0)
+	}
 	return w.backendAt.Swap(0) != lapsed
 }
 

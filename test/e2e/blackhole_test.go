@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestBlackhole: where a backend's machine is gone, packets to it vanish and nothing is refused. New connections are
@@ -97,4 +98,28 @@ func TestFaultsOfHandshakes(t *testing.T) {
 	m.areLogged(t)
 	beside.end(t)
 	beside.untouched(t)
+}
+
+// TestVanishAtRate: one of two backends vanishes with its machine under 500 requests a second. No GET fails, not even
+// those that were on their way to it, and no POST arrives twice.
+func TestVanishAtRate(t *testing.T) {
+	w := newWorld(t)
+	far := newElsewhere(t)
+	here, there := newWorker(t, 40*time.Millisecond), far.newWorker()
+	there.kill()
+	there.takes = 40 * time.Millisecond
+	there.start()
+	w.write(t, "tenants/acme.yaml", acmeText(here.url(), there.url())+"timeouts: {first_byte: 10s}\n")
+	w.start(t)
+	l := w.pour(t, clientOfAcme, "acme.example", 500)
+	l.after(2 * time.Second)
+	far.swallow()
+	l.after(8 * time.Second)
+	l.end(t)
+	l.noGetFailed(t)
+	if took := l.quantile(1); took > 5*time.Second && !underRace {
+		t.Errorf("a GET took %v, want it to go on to the other backend in about two seconds", took)
+	}
+	all := l.arrivedOnce(t, here, there)
+	t.Logf("%d requests arrived %d times", len(l.gets)+l.posts, all)
 }
