@@ -78,6 +78,9 @@ func appendBackend(b []byte, ex *exchange) []byte {
 	if ex.canary {
 		b = append(b, `,"canary":true`...)
 	}
+	if ex.mirrored {
+		b = append(b, `,"mirrored":true`...)
+	}
 	if ex.connected > 0 {
 		b = appendMillis(b, `,"connect_ms":`, ex.connected)
 	}

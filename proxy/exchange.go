@@ -66,6 +66,7 @@ type exchange struct {
 	reason    tenancy.Reason // NoReason unless refused, failed or ended early
 	backend   string         // address of the backend that was tried last, "" for none
 	canary    bool           // of the canary
+	mirrored  bool           // a copy of it was sent
 	address   netip.Addr     // which of the addresses of its name
 	attempts  int            // connections to backends that were tried
 	queued    time.Duration  // spent on waiting for its turn

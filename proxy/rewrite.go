@@ -111,6 +111,8 @@ func fateOfX(name []byte) fate {
 		return startsWith(name, "x-forwarded")
 	case 'h':
 		return unlessPassed(name, "x-http-method-override")
+	case 'm':
+		return oneOf(name, "x-mirrored")
 	case 'o':
 		return startsWith(name, "x-original-")
 	case 'r':

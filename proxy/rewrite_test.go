@@ -12,7 +12,7 @@ func TestRequestFate(t *testing.T) {
 			X-Forwarded-For x-forwarded-proto X-Forwarded-Host X-Forwarded-Port X-Forwarded-Prefix X-Forwarded Forwarded
 			X-Real-IP True-Client-IP X-Client-IP X-Cluster-Client-IP CF-Connecting-IP cf-connecting-ip
 			X-Original-URL X-Original-Host X-Original-For Client-Cert Client-Cert-Chain
-			X-SSL-Client-Cert X-SSL-Client-Verify X-ARR-ClientCert X-ARR-SSL X-Auth-User X-Tenant X-Request-Id X-Request-ID Proxy
+			X-SSL-Client-Cert X-SSL-Client-Verify X-ARR-ClientCert X-ARR-SSL X-Auth-User X-Mirrored X_Mirrored X-Tenant X-Request-Id X-Request-ID Proxy
 			X_Forwarded_For X.Forwarded.For X_Real-IP Content_Length Transfer_Encoding X_Tenant
 			X!Forwarded-For X~Tenant X_Auth+User Content|Length
 			Remote-User REMOTE_USER X-Remote-User Remote-Addr Ssl-Client-Verify SSL_CLIENT_S_DN Proxy-Client-IP WL-Proxy-Client-IP`,

@@ -74,6 +74,7 @@ func (t *trip) run(ex *exchange) {
 	}
 	ex.tries.at = began
 	t.until = ex.notAfter(began.Add(attemptsTime * t.times.Connect))
+	t.mirror()
 	p := t.choose()
 	t.round = p.Round(ex.placement(p.Plan().Rules.Balance), t.repeatable())
 	ex.run.retries.budget.Done(ex.s.clock.at(began))

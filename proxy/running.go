@@ -24,10 +24,12 @@ type running struct {
 	distinct []*pool.Pool
 	// canaries are those of the routes, by Route.Index; nil if the tenant has none.
 	canaries []*canary
-	keys     []string // of distinct, in the same order
-	routes   []string // the first that has it, in the same order
-	labels   []string // what tells them from others, in the same order
-	party    *party   // what the tenant holds of the means
+	// mirrors are the same.
+	mirrors []*mirror
+	keys    []string // of distinct, in the same order
+	routes  []string // the first that has it, in the same order
+	labels  []string // what tells them from others, in the same order
+	party   *party   // what the tenant holds of the means
 	// bounds are the ceilings that a route lies below, by Route.Index; nil if the
 	// tenant has none. counted are they by their names.
 	bounds  [][]bound
@@ -61,6 +63,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 		}
 	}
 	build.canaries(routes)
+	build.mirrors(routes)
 	r.metrics.Pools(r.poolBackends)
 	s.bind(r, routes, former)
 	r.logins = s.loginsOf(routes, former)
@@ -138,7 +141,10 @@ func poolLabel(p *pool.Plan, first *tenancy.Route) string {
 	if p.Name != "" {
 		return "pool:" + p.Name
 	}
-	if p != first.Plan() && p.Rules.Optional {
+	if p.Rules.Optional {
+		if c := first.Canary(); c == nil || c.Plan().Key() != p.Key() {
+			return first.Prefix() + " mirror"
+		}
 		return first.Prefix() + " canary"
 	}
 	return first.Prefix()

@@ -60,6 +60,7 @@ type Server struct {
 	http2     *http2Servers
 	standard  *standardServer // serves HTTP/1.1 unless nil
 	buffers   buffers
+	copies    copies
 
 	applying  sync.Mutex   // held while open connections are judged again
 	nextUntil atomic.Int64 // Unix seconds at which an access list changes by itself
@@ -102,6 +103,7 @@ func New(o Options) *Server {
 		s.standard = newStandardServer(s)
 	}
 	s.hashing.Set(limit.Bounds{Most: max(1, runtime.GOMAXPROCS(0)/hashersShare), Queue: allHashQueueMax, Wait: hashWaitMax})
+	s.copies.init()
 	s.lifetime.init()
 	return s
 }

@@ -81,6 +81,7 @@ func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	}
 	accepting.Wait()
 	s.drain(ctx)
+	s.copies.end()
 	stopBackground()
 	running.Wait()
 	if s.access != nil {

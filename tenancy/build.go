@@ -147,7 +147,7 @@ func (b *builder) lay(over, on *SettingsSpec) {
 
 // hasOwn reports whether the entry says more than a name.
 func (s *HostSpec) hasOwn() bool {
-	return s.Access != nil || s.BasicAuth != nil || s.Backends.Set() || s.Redirect != nil || s.Canary != nil || len(s.Routes) > 0 || s.SettingsSpec.written()
+	return s.Access != nil || s.BasicAuth != nil || s.Backends.Set() || s.Redirect != nil || s.Canary != nil || s.Mirror != nil || len(s.Routes) > 0 || s.SettingsSpec.written()
 }
 
 // written reports whether anything is set.

@@ -10,6 +10,7 @@ import (
 type destination struct {
 	backends conf.OneOrMany[pool.BackendSpec]
 	canary   *CanarySpec
+	mirror   *MirrorSpec
 }
 
 // below returns what a narrower level makes of d. What stands beside backends
@@ -21,6 +22,9 @@ func (d destination) below(narrower destination) destination {
 	if narrower.canary != nil {
 		d.canary = narrower.canary
 	}
+	if narrower.mirror != nil {
+		d.mirror = narrower.mirror
+	}
 	return d
 }
 
@@ -29,10 +33,13 @@ func (d destination) check(r *conf.Report) {
 	if d.canary != nil && !d.backends.Set() {
 		r.Warn(d.canary.Pos, "write it where the backends are", "canary stands where there are no backends, and comes to nothing")
 	}
+	if d.mirror != nil && !d.backends.Set() {
+		r.Warn(d.mirror.Pos, "write it where the backends are", "mirror stands where there are no backends, and comes to nothing")
+	}
 }
 
-func (s *TenantSpec) destination() destination { return destination{s.Backends, s.Canary} }
+func (s *TenantSpec) destination() destination { return destination{s.Backends, s.Canary, s.Mirror} }
 
-func (s *HostSpec) destination() destination { return destination{s.Backends, s.Canary} }
+func (s *HostSpec) destination() destination { return destination{s.Backends, s.Canary, s.Mirror} }
 
-func (s *RouteSpec) destination() destination { return destination{s.Backends, s.Canary} }
+func (s *RouteSpec) destination() destination { return destination{s.Backends, s.Canary, s.Mirror} }

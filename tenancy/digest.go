@@ -94,9 +94,12 @@ func (d digester) site(s *site) {
 	d.limits(s.limits)
 	for _, r := range s.routes {
 		d.text(r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","))
-		d.flags(r.fold, r.canary != nil)
+		d.flags(r.fold, r.canary != nil, r.mirror != nil)
 		if r.canary != nil {
 			d.text(r.canary.key)
+		}
+		if r.mirror != nil {
+			d.text(r.mirror.key)
 		}
 		d.levels(r.levels)
 		d.guards(r.guards)

@@ -50,7 +50,7 @@ var framingFields = []string{
 var identityFields = []string{
 	"cf-connecting-ip", "forwarded", "front-end-https", "proxy", "proxy-client-ip", "remote-addr", "remote-user",
 	"true-client-ip", "via", "wl-proxy-client-ip", "x-auth-user", "x-client-ip", "x-cluster-client-ip",
-	"x-real-ip", "x-remote-user", "x-request-id", "x-rewrite-url", "x-tenant",
+	"x-mirrored", "x-real-ip", "x-remote-user", "x-request-id", "x-rewrite-url", "x-tenant",
 }
 
 // identityPrefixes begin the names of whole families of such fields.

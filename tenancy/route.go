@@ -21,6 +21,7 @@ type Route struct {
 	guards   []*Guard // of tenant, host, and every route whose prefix contains it
 	plan     *pool.Plan
 	canary   *Canary // nil for none
+	mirror   *Mirror // nil for none
 	timeouts Timeouts
 	limits   *Limits
 	bodyPos  conf.Pos // where limits.body is written; zero where it is not
@@ -77,6 +78,9 @@ func (r *Route) Plan() *pool.Plan { return r.plan }
 // nil for none.
 func (r *Route) Canary() *Canary { return r.canary }
 
+// Mirror returns the backends that get copies of requests; nil for none.
+func (r *Route) Mirror() *Mirror { return r.mirror }
+
 // Plans returns the plan of the route, and what stands beside it; none where it
 // redirects.
 func (r *Route) Plans() []*pool.Plan {
@@ -86,6 +90,9 @@ func (r *Route) Plans() []*pool.Plan {
 	plans := []*pool.Plan{r.plan}
 	if r.canary != nil {
 		plans = append(plans, r.canary.plan)
+	}
+	if r.mirror != nil {
+		plans = append(plans, r.mirror.plan)
 	}
 	return plans
 }

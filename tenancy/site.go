@@ -299,6 +299,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 	case d.to.backends.Set():
 		r.plan = b.compilePlan(d.to.backends, &d.exchange.PoolRulesSpec)
 		r.canary = b.compileCanary(d.to.canary, &d.exchange.PoolRulesSpec, r.plan)
+		r.mirror = b.compileMirror(d.to.mirror, &d.exchange.PoolRulesSpec, r.plan)
 	default:
 		r.plan = new(pool.Plan)
 		b.report.Fault(d.pos, "add backends: [URL]", "route %q has no backends, and neither has its tenant", d.prefix)

@@ -37,6 +37,7 @@ type TenantSpec struct {
 	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests must bring; those of host and routes must admit, too"`
 	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" doc:"where requests go that no route sends elsewhere; needed unless there are only routes that name theirs. pool:NAME in place of URLs is one of pools" example:"[http://10.4.1.10:8080]"`
 	Canary    *CanarySpec                      `conf:"canary" doc:"requests that go to other backends of the tenant: some, or those that ask for it. It belongs to the backends of its level, or those that the level inherits; who names others begins without" example:"{backends: pool:next, weight: 5%}"`
+	Mirror    *MirrorSpec                      `conf:"mirror" doc:"other backends of the tenant that get copies of requests. It belongs to backends as canary does" example:"{backends: pool:shadow, share: 10%}"`
 	Pools     conf.Map[PoolSpec]               `conf:"pools" doc:"named backends, written pool:NAME where backends stand: a tenant moves from one to another by a word" example:"{next: {backends: [http://10.4.2.10:8080]}}"`
 	Redirect  *RedirectSpec                    `conf:"redirect" doc:"in place of backends: where clients are led to"`
 	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes with settings of their own; the longest decides, and the access of each that contains the path must admit" example:"{/reports/: {timeouts: {first_byte: 10m}}}"`
@@ -54,6 +55,7 @@ type HostSpec struct {
 	BasicAuth *BasicAuthSpec                   `conf:"basic_auth" doc:"names and passwords that requests for this host must bring; the tenant's must admit, too"`
 	Backends  conf.OneOrMany[pool.BackendSpec] `conf:"backends" default:"the tenant's" doc:"in place of the tenant's backends" example:"[http://10.4.9.9:80]"`
 	Canary    *CanarySpec                      `conf:"canary" doc:"requests that go to other backends of the tenant: some, or those that ask for it. It belongs to the backends of its level, or those that the level inherits; who names others begins without" example:"{backends: pool:next, weight: 5%}"`
+	Mirror    *MirrorSpec                      `conf:"mirror" doc:"other backends of the tenant that get copies of requests. It belongs to backends as canary does" example:"{backends: pool:shadow, share: 10%}"`
 	Redirect  *RedirectSpec                    `conf:"redirect" doc:"where clients are led to, whatever routes the tenant has; routes of this host may differ"`
 	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes; merged with the tenant's by their prefix"`
 	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"as a tenant's"`
@@ -70,8 +72,9 @@ type RouteSpec struct {
 	Redirect  *RedirectSpec                    `conf:"redirect" doc:"in place of backends: where clients are led to"`
 	Rewrite   *RewriteSpec                     `conf:"rewrite" doc:"what becomes of the path on the way to a backend: strip_prefix, or another prefix or path. Access is decided by the path that came"`
 	Canary    *CanarySpec                      `conf:"canary" doc:"requests that go to other backends of the tenant: some, or those that ask for it. It belongs to the backends of its level, or those that the level inherits; who names others begins without" example:"{backends: pool:next, weight: 5%}"`
+	Mirror    *MirrorSpec                      `conf:"mirror" doc:"other backends of the tenant that get copies of requests. It belongs to backends as canary does" example:"{backends: pool:shadow, share: 10%}"`
 	ExchangeSpec
-	Later conf.Later `conf:"forward_auth,client_certs,mirror"`
+	Later conf.Later `conf:"forward_auth,client_certs"`
 }
 
 // SettingsSpec is what merges from defaults to group, tenant and host.

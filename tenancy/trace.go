@@ -36,6 +36,7 @@ const (
 	gatePath        = "path"
 	gateRoute       = "route"
 	gateCanary      = "canary"
+	gateMirror      = "mirror"
 	gateSuspended   = "suspended"
 	gateMaintenance = "maintenance"
 	gateDrain       = "drain"
@@ -175,6 +176,7 @@ func (t *Trace) route(h *Host, r *Route) {
 	default:
 		t.pass(gateRoute, r.pos, fmt.Sprintf("route %q to %s", r.prefix, r.destination()+r.rewrite.described()))
 		t.canary(r.canary)
+		t.mirror(r.mirror)
 	}
 }
 

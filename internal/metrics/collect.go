@@ -99,6 +99,9 @@ func (e emitter) tenant(t *Tenant) {
 	e.moved(tenantBackendChanges, t.backendsDown.Load(), t.id, "down")
 	e.moved(tenantRevoked, t.revoked.Load(), t.id)
 	e.canary(t)
+	for i, result := range MirrorResults {
+		e.moved(tenantMirrored, t.mirrored[i].Load(), t.id, result)
+	}
 	e.limits(t)
 	e.means(t)
 	e.pools(t)

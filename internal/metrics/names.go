@@ -49,6 +49,8 @@ var (
 		"Canaries given up because of their errors.", "tenant")
 	tenantCanariesDown = desc("canaries_aborted",
 		"Canaries of the table in use that are given up.", "tenant")
+	tenantMirrored = desc("mirrored_total",
+		"Copies of requests, by what became of them: answered, failed, or dropped because too many were under way, the request was too long, or no backend took any.", "tenant", "result")
 	backendLookups = desc("backend_lookups_total",
 		"Lookups of names that backends are written by, by what came of them.", "result")
 	backendNames = desc("backend_names",

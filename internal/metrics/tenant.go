@@ -29,6 +29,7 @@ type Tenant struct {
 	backendsUp      atomic.Uint64 // transitions
 	backendsDown    atomic.Uint64
 	canary          canary
+	mirrored        [len(MirrorResults)]atomic.Uint64
 	limits          limitUse
 	means           meansUse
 	pools           atomic.Pointer[func() []PoolBackends]

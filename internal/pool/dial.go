@@ -103,10 +103,15 @@ func judge(address string, guard func(netip.AddrPort) error) error {
 // Dial opens a connection within timeout, which covers TCP and TLS, and the first
 // answer of DNS where the backend is written by name. Its error is a *[DialError].
 func (m *Member) Dial(timeout time.Duration) (*Conn, error) {
+	return m.DialContext(context.Background(), timeout)
+}
+
+// DialContext is [Member.Dial], and ends when ctx does.
+func (m *Member) DialContext(ctx context.Context, timeout time.Duration) (*Conn, error) {
 	if m.take != nil && !m.take() {
 		return nil, m.dialer.refused(ErrNoLeave)
 	}
-	c, err := m.dial(context.Background(), m.backend.port, time.Now().Add(timeout))
+	c, err := m.dial(ctx, m.backend.port, time.Now().Add(timeout))
 	switch {
 	case m.take == nil:
 	case err != nil:
