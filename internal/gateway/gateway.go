@@ -38,8 +38,7 @@ type Options struct {
 	// be nil.
 	Ready func(rootPEM []byte) error
 
-	below    func(store.Store) store.Store // tests make the state folder slow by it; nil: as it is
-	resolver livesets.Resolver             // tests ask a server of their own; nil: those of the system
+	below func(store.Store) store.Store // tests make the state folder slow by it; nil: as it is
 }
 
 // gateway is one running process.

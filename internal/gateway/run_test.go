@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"gatehouse/internal/admin"
-	"gatehouse/internal/livesets"
 	"gatehouse/internal/store"
 )
 
@@ -68,7 +67,6 @@ type setUp struct {
 	dir, more string // the main file is written into dir, with more at its end
 	ports     [2]int // http and https
 	below     func(store.Store) store.Store
-	resolver  livesets.Resolver
 }
 
 // startWith runs a tree until stop.
@@ -100,7 +98,7 @@ include: [tenants/*.yaml]
 	go func() {
 		r.ended <- Run(ctx, Options{
 			Config: config, Version: "v-test", Log: slog.New(slog.NewTextHandler(&r.said, nil)), Stdout: io.Discard,
-			Ready: func([]byte) error { close(ready); return nil }, below: up.below, resolver: up.resolver,
+			Ready: func([]byte) error { close(ready); return nil }, below: up.below,
 		})
 	}()
 	select {

@@ -9,7 +9,6 @@ import (
 
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
-	"gatehouse/internal/dnsquery"
 	"gatehouse/internal/livesets"
 	"gatehouse/ipallow"
 )
@@ -32,12 +31,8 @@ func (l *loader) sourceFolders(next *loaded) []string {
 
 // newSets makes what asks live sources.
 func (g *gateway) newSets() *livesets.Keeper {
-	resolver := g.options.resolver
-	if resolver == nil {
-		resolver = dnsquery.New(nil, dnsquery.Options{})
-	}
 	k := livesets.New(livesets.Options{
-		Store: g.state.blobs, Log: g.log, Metrics: g.metrics.LiveSets(), Resolver: resolver, Base: g.loader.base(),
+		Store: g.state.blobs, Log: g.log, Metrics: g.metrics.LiveSets(), Resolver: g.started.resolver(), Base: g.loader.base(),
 		MayDial: g.mayFetch, Publish: g.publishSets,
 	})
 	g.metrics.LiveSets().Stand(k.Stand)

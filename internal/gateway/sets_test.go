@@ -9,7 +9,6 @@ import (
 
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
-	"gatehouse/internal/dnsquery"
 	"gatehouse/internal/dnsquery/dnstest"
 	"gatehouse/internal/livesets"
 )
@@ -31,10 +30,7 @@ func TestLiveSets(t *testing.T) {
 	s.Zone("acme.example")
 	s.Add("vpn.acme.example. A 203.0.113.5")
 	dir := tree(t, "tenants/acme.yaml", liveText, "lists/extra.txt", "127.0.0.1 # the test\n")
-	up := setUp{
-		dir: dir, ports: [2]int{freePort(t), freePort(t)},
-		resolver: dnsquery.New([]string{s.Addr()}, dnsquery.Options{Timeout: 100 * time.Millisecond}),
-	}
+	up := setUp{dir: dir, ports: [2]int{freePort(t), freePort(t)}, more: fmt.Sprintf("resolvers: [%q]\n", s.Addr())}
 	r := startWith(t, up)
 	verdict := func(from string) (string, string) {
 		e, err := r.client.Explain(t.Context(), admin.ExplainQuery{URL: "https://acme.example/", From: from})
