@@ -44,7 +44,8 @@ type TenantStatus struct {
 	Canaries []CanaryStatus `json:"canaries,omitempty"`
 	// Means are what it holds of what all tenants share; none at rest.
 	Means []PartStatus `json:"means,omitempty"`
-	// Limits are those that are written of how many requests there may be.
+	// Limits are those that are written of how many requests there may be, and
+	// its retries while there are any.
 	Limits []LimitStatus `json:"limits,omitempty"`
 }
 
@@ -52,7 +53,7 @@ type TenantStatus struct {
 // near it is.
 type LimitStatus struct {
 	Level string  `json:"level"` // `tenant "acme"`, `route "/reports/"`
-	Limit string  `json:"limit"` // the key below limits
+	Limit string  `json:"limit"` // the key below limits, or "retries"
 	Is    string  `json:"is"`
 	Used  float64 `json:"used"` // from 0 to 1
 	Now   string  `json:"now,omitempty"`

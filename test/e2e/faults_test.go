@@ -290,3 +290,37 @@ func TestFlappingProcess(t *testing.T) {
 	l.arrivedOnce(t, steadily, flapping)
 	beside.untouched(t)
 }
+
+// TestRetriesUsedUp: backends that fail everything get no more of it than the budget says on top of what is asked, and
+// operators are told.
+func TestRetriesUsedUp(t *testing.T) {
+	w := newWorld(t)
+	one, other := newWorker(t, 0), newWorker(t, 0)
+	w.write(t, "tenants/acme.yaml", acmeText(one.url(), other.url())+"ejection: off\nretries: {budget: 10%, min: off}\n")
+	p := w.start(t)
+	m, c := &meetings{world: w}, w.client(t, clientOfAcme)
+	const asked = 100
+	for range asked {
+		m.meet(t, c, "GET", backendFault{"close", 502, "backend_protocol", false, 0, atOnce})
+	}
+	status := w.gatehouse(t, "status").stdout
+	if want := "retries is 10% of requests, now 10 in the last 10s, of 10"; !strings.Contains(status, want) {
+		t.Errorf("status does not say %q:\n%s", want, status)
+	}
+	if n := strings.Count(p.log.String(), "a tenant's retries are used up"); n != 1 {
+		t.Errorf("the log says %d times that retries are used up, want once", n)
+	}
+	if n := w.metric(t, `gatehouse_retries_refused_total{tenant="acme"}`); n != asked-asked/10 {
+		t.Errorf("%v are counted as refused, want %d", n, asked-asked/10)
+	}
+	all := 0
+	for _, backend := range []*worker{one, other} {
+		for _, n := range backend.arrived() {
+			all += n
+		}
+	}
+	if all != asked+asked/10 {
+		t.Errorf("%d requests arrived %d times, want %d", asked, all, asked+asked/10)
+	}
+	m.areLogged(t)
+}
