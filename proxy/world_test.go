@@ -26,6 +26,7 @@ import (
 
 	"gatehouse/internal/conf"
 	"gatehouse/internal/metrics"
+	"gatehouse/internal/pool"
 	"gatehouse/ipallow"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
@@ -50,7 +51,8 @@ type world struct {
 	tenants map[string]string       // YAML of the tenants' files; {backend} is the tenant's own
 	files   fstest.MapFS            // beside them
 	served  chan error
-	rests   bool // the sweeper: ticks pass when the test says so
+	finder  pool.Finder // of backends' names; nil: the system's
+	rests   bool        // the sweeper: ticks pass when the test says so
 
 	mu       sync.Mutex
 	backends map[string]*httptest.Server
@@ -98,7 +100,7 @@ func newWorldOf(t testing.TB, w *world, plane DataPlane) *world {
 	*w = world{
 		t: t, metrics: metrics.New(ReasonNames()...), log: &lines{}, events: &lines{},
 		sockets: make(map[string]net.Listener), tenants: maps.Clone(w.tenants), files: w.files,
-		backends: make(map[string]*httptest.Server), served: make(chan error, 1), rests: w.rests,
+		backends: make(map[string]*httptest.Server), served: make(chan error, 1), rests: w.rests, finder: w.finder,
 	}
 	w.server = New(Options{
 		Log:        slog.New(slog.NewTextHandler(w.events, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -107,6 +109,7 @@ func newWorldOf(t testing.TB, w *world, plane DataPlane) *world {
 		Drain:      2 * time.Second,
 		DataPlane:  plane,
 		Challenges: &w.proofs,
+		Finder:     w.finder,
 	})
 	if w.rests {
 		w.server.sweepEvery = 1000 * time.Hour

@@ -54,8 +54,17 @@ func (r *Resolver) Host(ctx context.Context, name string) (HostAnswer, error) {
 	if found := r.hosts.find(strings.TrimSuffix(full, ".")); len(found) > 0 {
 		return fromFile(found), nil
 	}
+	answer, err := r.firstOf(ctx, r.candidates(name))
+	if KindOf(err) == NoSuchName || KindOf(err) == NoAddress {
+		err = told(&Error{Kind: KindOf(err)}, full, dns.TypeA)
+	}
+	return answer, err
+}
+
+// firstOf returns the addresses of the first of these names that has any.
+func (r *Resolver) firstOf(ctx context.Context, candidates []string) (HostAnswer, error) {
 	nothing := NoSuchName
-	for _, candidate := range r.candidates(name) {
+	for _, candidate := range candidates {
 		answer := r.families(ctx, candidate)
 		switch err := answer.fault(); KindOf(err) {
 		case 0:
@@ -67,7 +76,7 @@ func (r *Resolver) Host(ctx context.Context, name string) (HostAnswer, error) {
 			return HostAnswer{}, err
 		}
 	}
-	return HostAnswer{}, told(&Error{Kind: nothing}, full, dns.TypeA)
+	return HostAnswer{}, &Error{Kind: nothing}
 }
 
 // fault says why the answer has no address; nil if it has one.

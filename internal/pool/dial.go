@@ -21,7 +21,8 @@ const tcpKeepAlive = 30 * time.Second
 type DialError struct {
 	Pool    string
 	Backend *Backend
-	TLS     bool // the TCP connection stood; the handshake did not succeed
+	Address netip.Addr // which of the addresses of its name; else not valid
+	TLS     bool       // the TCP connection stood; the handshake did not succeed
 	Err     error
 }
 
@@ -31,7 +32,11 @@ func (e *DialError) Error() string {
 	if e.TLS {
 		what = "handshake with"
 	}
-	return fmt.Sprintf("pool %q: %s %s: %v", e.Pool, what, e.Backend.Address(), e.Err)
+	where := e.Backend.Address()
+	if e.Address.IsValid() {
+		where += " at " + e.Address.String()
+	}
+	return fmt.Sprintf("pool %q: %s %s: %v", e.Pool, what, where, e.Err)
 }
 
 // Unwrap returns the cause.
@@ -44,24 +49,31 @@ var ErrNoLeave = errors.New("as many connections to backends are open as may be"
 // ForbiddenError says that a backend's name led to an address that no backend
 // may have.
 type ForbiddenError struct {
-	Addr netip.AddrPort
+	Addr netip.AddrPort // without a port where the name was looked up, not dialled
 	Why  string
 }
 
 // Error names address and reason.
-func (e *ForbiddenError) Error() string { return e.Addr.String() + " is " + e.Why }
+func (e *ForbiddenError) Error() string {
+	if e.Addr.Port() == 0 {
+		return e.Addr.Addr().String() + " is " + e.Why
+	}
+	return e.Addr.String() + " is " + e.Why
+}
 
 // dialer opens connections to one backend.
 type dialer struct {
 	pool    string
 	backend *Backend
+	address netip.Addr // which of the addresses of its name; else not valid
 	net     net.Dialer
 	tls     *tls.Config // nil: plain
 }
 
-func newDialer(pool string, b *Backend, guard func(netip.AddrPort) error) dialer {
+func newDialer(p *Pool, b *Backend, at netip.Addr) dialer {
+	guard := p.guard // a member outlives its first pool
 	d := dialer{
-		pool:    pool,
+		pool:    p.name,
 		backend: b,
 		net: net.Dialer{
 			KeepAlive: tcpKeepAlive,
@@ -71,6 +83,9 @@ func newDialer(pool string, b *Backend, guard func(netip.AddrPort) error) dialer
 		},
 	}
 	d.net.SetMultipathTCP(false) // one path, and one that can be polled
+	if !b.literal.IsValid() {
+		d.address = at
+	}
 	if b.tls {
 		d.tls = &tls.Config{
 			ServerName:                  b.serverName,
@@ -170,7 +185,7 @@ func (d *dialer) secure(c *Conn, deadline time.Time) error {
 	_ = c.raw.SetDeadline(deadline)
 	if err := t.Handshake(); err != nil {
 		c.raw.Close()
-		return &DialError{Pool: d.pool, Backend: d.backend, TLS: true, Err: err}
+		return &DialError{Pool: d.pool, Backend: d.backend, Address: d.address, TLS: true, Err: err}
 	}
 	_ = c.raw.SetDeadline(time.Time{})
 	c.Conn = t
@@ -183,5 +198,5 @@ func (d *dialer) refused(err error) error {
 	if errors.As(err, &op) {
 		err = op.Err
 	}
-	return &DialError{Pool: d.pool, Backend: d.backend, Err: err}
+	return &DialError{Pool: d.pool, Backend: d.backend, Address: d.address, Err: err}
 }

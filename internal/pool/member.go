@@ -51,7 +51,7 @@ type Member struct {
 func newMember(p *Pool, b *Backend, at netip.Addr) *Member {
 	m := &Member{backend: b, key: memberKey(b, at), place: at, name: p.named[b.dialHost], take: p.take, give: p.give}
 	m.condition.upSince = time.Now()
-	m.dialer = newDialer(p.name, b, p.guard)
+	m.dialer = newDialer(p, b, at)
 	m.join(p)
 	return m
 }

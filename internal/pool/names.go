@@ -67,6 +67,7 @@ type Names struct {
 	mu    sync.Mutex
 	queue dueQueue[*name]
 	known map[string]*name
+	pools map[*Pool]bool // that are watched and have names
 	busy  int
 	loads map[string]*load // of owners that have lookups under way
 }
@@ -121,14 +122,17 @@ func (ns *Names) get(host, owner string) *name {
 // does not name it.
 func (ns *Names) Watch(pools []*Pool) {
 	for _, p := range ns.enlist(pools) {
-		ns.settle(p)
+		ns.settle(p) // its names may have been looked up since it was made
 	}
 }
 
-// enlist returns the pools among them that have names.
-func (ns *Names) enlist(pools []*Pool) (having []*Pool) {
+// enlist returns the pools among them that have names and were not watched
+// before.
+func (ns *Names) enlist(pools []*Pool) (fresh []*Pool) {
 	ns.mu.Lock()
 	defer ns.mu.Unlock()
+	former := ns.pools
+	ns.pools = make(map[*Pool]bool)
 	for _, n := range ns.known {
 		n.pools = nil
 	}
@@ -139,8 +143,11 @@ func (ns *Names) enlist(pools []*Pool) (having []*Pool) {
 			}
 			n.pools = append(n.pools, p)
 		}
-		if len(p.named) > 0 {
-			having = append(having, p)
+		if len(p.named) == 0 {
+			continue
+		}
+		if ns.pools[p] = true; !former[p] {
+			fresh = append(fresh, p)
 		}
 	}
 	maps.DeleteFunc(ns.known, func(_ string, n *name) bool {
@@ -151,7 +158,7 @@ func (ns *Names) enlist(pools []*Pool) (having []*Pool) {
 		return n.gone
 	})
 	ns.nudge()
-	return having
+	return fresh
 }
 
 func (ns *Names) settle(p *Pool) {

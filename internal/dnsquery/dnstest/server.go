@@ -24,6 +24,7 @@ type Server struct {
 	rules   []rule
 	delay   time.Duration
 	skew    time.Duration // of the clock that judges signatures
+	ttl     *uint32       // of records in answers; nil: one second
 	queries []Query
 }
 

@@ -71,6 +71,14 @@ func (s *Server) Set(records ...string) {
 	s.Add(records...)
 }
 
+// TTL sets the time to live of all records, in seconds; without it they live for
+// one.
+func (s *Server) TTL(seconds uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ttl = &seconds
+}
+
 // Values returns what the records of a name and type say, sorted: an address,
 // a text without quotes, a target.
 func (s *Server) Values(name, kind string) []string {
@@ -205,6 +213,11 @@ func (s *Server) answer(m *dns.Msg) *dns.Msg {
 			break
 		}
 		name = target
+	}
+	if s.ttl != nil {
+		for _, rr := range out.Answer {
+			rr.Header().Ttl = *s.ttl
+		}
 	}
 	if last := len(out.Answer); last == 0 || out.Answer[last-1].Header().Rrtype != q.Qtype {
 		out.Ns = soa(z)
