@@ -1,6 +1,7 @@
 package ipallow
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -136,6 +137,30 @@ func TestSourceFaults(t *testing.T) {
 		}
 		if want == "" && text != "" || !strings.Contains(text, want) {
 			t.Errorf("%s: %q, want %q", entry, text, want)
+		}
+	}
+}
+
+// TestSourceBounds: one file makes no end of work and of memory.
+func TestSourceBounds(t *testing.T) {
+	sources := func(n int, more string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "{dns: h%d.example%s}, ", i, more)
+		}
+		return "sets: {a: [" + b.String() + "], b: [{dns: last.example}]}\naccess: {allow: [set:a]}\n"
+	}
+	for text, want := range map[string]string{
+		sources(sourcesMost-1, ""):        "",
+		sources(sourcesMost, ""):          "names 257 live sources up to here",
+		sources(9, ", max: 100000"):       "",
+		sources(10, ", max: 100000"):      "may list 1000100 entries up to here",
+		sources(1, "}, {dns: H0.example"): "",
+		sources(1, "}, {dns: h0.example"): "dns h0.example is listed at t.yaml:1:18 as well",
+	} {
+		_, _, r := load(text)
+		if got := findings(r); want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%.60s: %q, want %q", text, got, want)
 		}
 	}
 }

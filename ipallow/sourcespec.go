@@ -29,6 +29,9 @@ const (
 	// sourcesMost bounds the live sources of one file: each is asked again and
 	// again.
 	sourcesMost = 256
+	// listedMost bounds what those of one file list together, by their max: some
+	// 100 MiB where all are full.
+	listedMost = 1_000_000
 	// contentsMost bounds what one source lists; the published lists of clouds
 	// have a tenth of it.
 	contentsMost = 100_000
@@ -174,5 +177,40 @@ func checkURL(at conf.At[string], r *conf.Report) {
 		r.Fault(at.Pos, "write https://", "url is %q; what decides who comes in must come by https", at.V)
 	case u.User != nil:
 		r.Fault(at.Pos, "", "url names a user; expected one without")
+	}
+}
+
+// census counts what the sources of a file come to.
+type census struct{ sources, listed int }
+
+// holds counts the sources of a set, and takes them from it where there are too
+// many.
+func (c *census) holds(g *group, at conf.Pos, r *conf.Report) bool {
+	c.sources += len(g.sources)
+	for i := range g.sources {
+		c.listed += g.sources[i].source.Max
+	}
+	switch {
+	case c.sources > sourcesMost:
+		r.Fault(at, "", "the file names %d live sources up to here; expected at most %d", c.sources, sourcesMost)
+	case c.listed > listedMost:
+		r.Fault(at, "write a smaller max beside them", "live sources of the file may list %d entries up to here; expected at most %d", c.listed, listedMost)
+	default:
+		return true
+	}
+	g.sources = nil
+	return false
+}
+
+// warnRepeated says which sources of a set stand twice.
+func warnRepeated(sources []mention, r *conf.Report) {
+	first := make(map[SourceID]Pos, len(sources))
+	for i := range sources {
+		id := sources[i].source.Place()
+		if at, ok := first[id]; ok {
+			r.Warn(sources[i].pos, "remove one of the two", "%s is listed at %s as well", sources[i].source, at)
+			continue
+		}
+		first[id] = sources[i].pos
 	}
 }

@@ -71,7 +71,7 @@ func CompileSets(specs conf.Map[SetSpec], outer *Sets, r *conf.Report) *Sets {
 
 // CompileSets is the function of that name for the text that o describes.
 func (o *Origin) CompileSets(specs conf.Map[SetSpec], outer *Sets, r *conf.Report) *Sets {
-	live := 0
+	var live census
 	s := &Sets{byName: make(map[string]*group, len(specs)), outer: outer}
 	for i := range specs {
 		spec := &specs[i]
@@ -84,9 +84,7 @@ func (o *Origin) CompileSets(specs conf.Map[SetSpec], outer *Sets, r *conf.Repor
 		}
 		g := o.compileSet(spec, r)
 		s.byName[spec.Key] = g
-		if live += len(g.sources); live > sourcesMost {
-			r.Fault(spec.Pos, "", "the file names %d live sources up to here; expected at most %d", live, sourcesMost)
-			g.sources = nil
+		if !live.holds(g, spec.Pos, r) {
 			return s
 		}
 	}
@@ -111,6 +109,7 @@ func (o *Origin) compileSet(spec *conf.Entry[SetSpec], r *conf.Report) *group {
 		}
 		entries = (*Sets)(nil).appendEntry(entries, item.entry(), r)
 	}
+	warnRepeated(sources, r)
 	return compileGroup(spec.Key, entries, sources, r)
 }
 

@@ -26,4 +26,12 @@ vpn    acme    dns vpn.acme.example                 fresh    2        1m30s  -
 	if got := b.String(); err != nil || got != want {
 		t.Errorf("printed\n%s\nwant\n%s", got, want)
 	}
+	b.Reset()
+	many := make([]admin.SetStatus, setsShown+1)
+	for i := range many {
+		many[i].State = "fresh"
+	}
+	if err := printSets(&b, many, now); err != nil || b.String() != "live sources of sets: 21 fresh\n" {
+		t.Errorf("many are printed as %q, %v", &b, err)
+	}
 }
