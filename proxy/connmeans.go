@@ -20,10 +20,7 @@ var (
 
 // enrol takes what a connection that was just accepted costs.
 func (m *means) enrol(c *conn) bool {
-	p := &m.strangers
-	if c.peer.listener.Plain {
-		p = &m.plain
-	}
+	p := m.beginners(c.peer.listener.Plain)
 	if !m.takeAll(p, freshConn) {
 		return false
 	}

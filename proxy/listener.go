@@ -133,7 +133,7 @@ func (s *Server) judgeClient(c *conn) tenancy.Reason {
 	if most == 0 {
 		most = connectionsPerClientMax
 	}
-	if !s.mayShake(c, rules.Handshakes) || !s.budget.claimClient(c, most, s.means.left()) {
+	if !s.mayShake(c, rules.Handshakes) || !s.budget.claimClient(c, most, s.means.room(c.peer.listener.Plain)) {
 		return tenancy.TooManyConnections
 	}
 	return tenancy.NoReason

@@ -182,9 +182,20 @@ func (m *means) taken(k kind) int {
 	return n
 }
 
-// left returns how many connections more there can be before their handshake.
-func (m *means) left() int {
-	taken, of := m.shares[connections].Taken()
-	held, room := m.shares[memory].Taken()
-	return min(of-taken, (room-held)/connPrice)
+// room returns how many connections more can begin.
+func (m *means) room(plain bool) int {
+	p := m.beginners(plain)
+	room := connectionsMax
+	for _, k := range []kind{connections, memory} {
+		room = min(room, (m.shares[k].Part(&p.held[k], 1)-p.held[k].Held())/freshConn[k])
+	}
+	return room
+}
+
+// beginners returns whose connections are before anybody knows a tenant of theirs.
+func (m *means) beginners(plain bool) *party {
+	if plain {
+		return &m.plain
+	}
+	return &m.strangers
 }

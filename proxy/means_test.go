@@ -354,3 +354,31 @@ func TestBackendConnectionsAreShared(t *testing.T) {
 		t.Errorf("%d connections to backends are kept", idle)
 	}
 }
+
+// TestIdleConnectionsMakeRoom: what a tenant keeps open to one backend does not
+// keep it from another.
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	t.Parallel()
+	other := statusBackend(t, "other", func(*http.Request) int { return http.StatusOK })
+	w, answer := meansWorld(t, OwnPlane, backendConns, 9)
+	w.set("acme", strings.Replace(gatedTenant(""), "routes: {", "routes: {/other/: {backends: [\"http://"+other+"\"]}, ", 1))
+	c := w.client("direct", "127.0.0.1", true)
+	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusOK {
+		t.Errorf("the first is answered with %d", status)
+	}
+	var slow []<-chan int
+	for range 8 {
+		slow = append(slow, w.start(c, "https://a.example/slow"))
+	}
+	eventually(t, "all are at their backend", func() bool { return w.server.means.taken(backendConns) == 8 })
+	close(answer)
+	for _, status := range slow {
+		<-status
+	}
+	if status, _ := askWhole(t, c, "https://a.example/other/"); status != http.StatusOK {
+		t.Errorf("at another backend: %d", status)
+	}
+	if n := w.server.means.taken(backendConns); n > 2 {
+		t.Errorf("%d connections to backends are open, want the last one's", n)
+	}
+}

@@ -35,6 +35,19 @@ func (t *trip) reached(status int) {
 	}
 }
 
+// open opens a connection. Where there is leave for no more, those of the tenant's
+// that are idle make room.
+func (t *trip) open(m *pool.Member, limit time.Duration) (*pool.Conn, error) {
+	c, err := m.Dial(limit)
+	if !errors.Is(err, pool.ErrNoLeave) {
+		return c, err
+	}
+	for _, p := range t.ex.run.distinct {
+		p.CloseIdle()
+	}
+	return m.Dial(limit)
+}
+
 // unreached notes that a connection could not be opened within limit.
 func (t *trip) unreached(err error, limit time.Duration) {
 	how := dialFault(err, limit < t.times.Connect)

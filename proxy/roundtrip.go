@@ -172,7 +172,7 @@ func (t *trip) dial(m *pool.Member) *pool.Conn {
 		return nil
 	}
 	t.ex.attempts++
-	c, err := m.Dial(limit)
+	c, err := t.open(m, limit)
 	t.ex.connected += time.Since(began)
 	t.ex.run.metrics.BackendConnect(err == nil)
 	if err != nil {

@@ -25,8 +25,11 @@ type Holder struct{ held atomic.Int64 }
 func NewShare(most int) *Share { return &Share{most: int64(most)} }
 
 // Take takes n for h, whose weight is at least 1; false, and nothing, when h has
-// its part already. It takes no lock.
+// its part already. Of nothing there is always enough. It takes no lock.
 func (s *Share) Take(h *Holder, n, weight int) bool {
+	if n == 0 {
+		return true
+	}
 	left := s.most - s.taken.Add(int64(n))
 	if mine := h.held.Add(int64(n)); left >= 0 && mine <= greed*int64(weight)*(left+int64(n)) {
 		return true
@@ -37,6 +40,9 @@ func (s *Share) Take(h *Holder, n, weight int) bool {
 
 // Move makes n of one holder's another's, unless that one has its part already.
 func (s *Share) Move(from, to *Holder, n, weight int) bool {
+	if n == 0 {
+		return true
+	}
 	left := s.most - s.taken.Load()
 	if mine := to.held.Add(int64(n)); mine <= greed*int64(weight)*(left+int64(n)) {
 		from.held.Add(int64(-n))

@@ -76,6 +76,11 @@ func TestShareMoves(t *testing.T) {
 	if s.Move(a, b, 1, 1) || a.Held() != 1 || b.Held() != 8 {
 		t.Errorf("after a move beyond its part %d and %d are held, want 1 and 8", a.Held(), b.Held())
 	}
+	s.Give(a, 1)
+	s.Take(a, 1, 9) // less than what b holds is left
+	if !s.Move(a, b, 0, 1) || !s.Take(b, 0, 1) {
+		t.Error("there is not enough of nothing")
+	}
 	if taken, _ := s.Taken(); taken != 9 {
 		t.Errorf("%d are taken, want 9", taken)
 	}

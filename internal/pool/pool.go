@@ -103,6 +103,9 @@ func (p *Pool) Sweep(now time.Time) {
 	}
 }
 
+// CloseIdle closes all idle connections: others of their owner's are wanted more.
+func (p *Pool) CloseIdle() { p.Sweep(time.Now().Add(idleTime)) }
+
 // Close closes the idle connections to members that no other pool has adopted.
 // Those in use go on, and are closed instead of kept when their answer has
 // ended.
