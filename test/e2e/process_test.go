@@ -75,7 +75,12 @@ func (w *world) launch(t *testing.T) *process {
 	}
 	defer access.Close()
 	p := &process{t: t, log: &transcript{}, exited: make(chan struct{})}
-	p.cmd = exec.Command(binary, "run", "-c", w.config())
+	run := []string{binary, "run", "-c", w.config()}
+	if w.files > 0 {
+		run = append([]string{"sh", "-c", `ulimit -n "$0" && exec "$@"`, fmt.Sprint(w.files)}, run...)
+	}
+	p.cmd = exec.Command(run[0], run[1:]...)
+	p.cmd.Env = append(os.Environ(), w.env...)
 	p.cmd.Stdout, p.cmd.Stderr = access, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -30,6 +30,8 @@ type world struct {
 	defaults                            string // settings of defaults, as YAML
 	shutdown                            string // value of shutdown
 	roots                               *x509.CertPool
+	env                                 []string // more of it for the gateway's process
+	files                               int      // how many it may open; 0 for as many as we
 }
 
 const mainFile = `version: 1
