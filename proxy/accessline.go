@@ -61,6 +61,9 @@ func (l *accessLog) appendLine(b []byte, ex *exchange, now time.Time) []byte {
 	if ex.queued > 0 {
 		b = appendMillis(b, `,"queued_ms":`, ex.queued)
 	}
+	if ex.asked > 0 {
+		b = appendMillis(b, `,"auth_ms":`, ex.asked)
+	}
 	if ex.backend != "" {
 		b = appendBackend(b, ex)
 	}

@@ -70,6 +70,7 @@ type exchange struct {
 	address   netip.Addr     // which of the addresses of its name
 	attempts  int            // connections to backends that were tried
 	queued    time.Duration  // spent on waiting for its turn
+	asked     time.Duration  // spent on asking auth services
 	connected time.Duration  // spent on dialling
 	firstByte time.Duration  // from started to the final head of the backend, 0 when none came
 	tries     tries          // of backends
@@ -85,6 +86,8 @@ type exchange struct {
 	retry     time.Duration // after which a refused client may come again; 0 for the usual
 	dealt     int           // the bucket of a client that had none, and one more; 0 for none
 	guarded   bool          // a password was asked for: Authorization is not forwarded
+	vouched   []http1.Field // what auth services say to the backend
+	cookies   []http1.Field // and those that they set
 	panicked  bool
 	work      *workspace
 }
@@ -148,7 +151,7 @@ func (s *Server) serveExchange(ex *exchange) {
 		return
 	}
 	ex.bound()
-	if s.admitClient(ex) && s.takeMeans(ex) && s.authenticate(ex) && s.admitRequest(ex) && !s.redirect(ex) {
+	if s.admitClient(ex) && s.takeMeans(ex) && s.authenticate(ex) && s.askServices(ex) && s.admitRequest(ex) && !s.redirect(ex) {
 		ex.work.trip.run(ex)
 	}
 }

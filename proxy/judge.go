@@ -23,6 +23,7 @@ func (s *Server) judge(ex *exchange) {
 		ex.run, ex.table = snap.of(ex.verdict.Tenant), snap.table.Generation()
 		if ex.verdict.Action == tenancy.Forward {
 			on.unknown = len(ex.verdict.Route.Guards()) > 0
+			on.unasked = len(ex.verdict.Route.AuthServices()) > 0
 			ex.watch.begin(on)
 		} else {
 			ex.watch.end()

@@ -100,6 +100,8 @@ func (w *watch) judgeRequest(t *tenancy.Table, now int64) (cut bool) {
 		return w.cutRequest(v.Reason)
 	case v.Route != nil && !j.unknown && !j.users.admitted(v.Route.Guards()):
 		return w.cutRequest(tenancy.AuthRequired)
+	case v.Route != nil && !j.unasked && !j.vouchedBy(v.Route.AuthKeys()):
+		return w.cutRequest(tenancy.AuthRequired)
 	}
 	return false
 }

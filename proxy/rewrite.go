@@ -151,6 +151,15 @@ func unlessPassed(name []byte, word string) fate {
 // passes reports whether a field of the request, or one of its trailers, goes
 // to the backend.
 func (ex *exchange) passes(name []byte) bool {
+	if !ex.fromClient(name) {
+		return false
+	}
+	rules := ex.verdict.Route.Headers()
+	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name)
+}
+
+// fromClient reports whether a field is the client's to say.
+func (ex *exchange) fromClient(name []byte) bool {
 	if len(name) == 0 || ex.nominated(name) {
 		return false
 	}
@@ -164,8 +173,7 @@ func (ex *exchange) passes(name []byte) bool {
 		}
 		return false
 	}
-	rules := route.Headers()
-	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name)
+	return !route.Vouched(name)
 }
 
 // nominated reports whether the client's Connection field names the field.
@@ -225,6 +233,7 @@ func (ex *exchange) appendOurs(b []byte) []byte {
 	}
 	b = appendValue(b, "X-Request-Id", ex.ref[:])
 	b = http1.AppendFieldString(b, "X-Tenant", ex.verdict.Tenant.ID())
+	b = ex.appendVouched(b)
 	if rules := ex.verdict.Route.Headers(); rules != nil {
 		for i := range rules.RequestSet {
 			b = http1.AppendFieldString(b, rules.RequestSet[i].Name, rules.RequestSet[i].Value)

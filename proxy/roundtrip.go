@@ -68,7 +68,7 @@ func (t *trip) run(ex *exchange) {
 	if !t.takeBody() || !t.holdBody() {
 		return
 	}
-	began := ex.started.Add(ex.queued)
+	began := ex.started.Add(ex.queued + ex.asked)
 	if len(t.held) > 0 {
 		began = time.Now() // the client has taken its time
 	}

@@ -20,6 +20,8 @@ type running struct {
 	// pools are the backends of the routes, by Route.Index; routes with the
 	// same backends share one.
 	pools []*pool.Pool
+	// services are where auth services answer, by AuthService.Index.
+	services []*pool.Pool
 	// distinct holds each pool once.
 	distinct []*pool.Pool
 	// canaries are those of the routes, by Route.Index; nil if the tenant has none.
@@ -56,6 +58,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 			}
 		}
 	}
+	r.adoptServices(t, former)
 	build := poolBuilder{s, t, r, former, drains}
 	for _, route := range routes {
 		if route.Redirect() == nil { // otherwise it has no backends
@@ -64,6 +67,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 	}
 	build.canaries(routes)
 	build.mirrors(routes)
+	build.services()
 	r.metrics.Pools(r.poolBackends)
 	s.bind(r, routes, former)
 	r.logins = s.loginsOf(routes, former)
@@ -81,12 +85,21 @@ type poolBuilder struct {
 
 // pool returns the pool of a plan of a route, and makes it if there is none.
 func (b *poolBuilder) pool(route *tenancy.Route, plan *pool.Plan) *pool.Pool {
+	p, known := b.find(plan, poolLabel(plan, route))
+	if !known {
+		b.into.add(p, route)
+	}
+	return p
+}
+
+// find returns the pool of a plan, or makes it, with what tells it from others.
+func (b *poolBuilder) find(plan *pool.Plan, label string) (p *pool.Pool, known bool) {
 	r := b.into
 	if p := r.withKey(plan.Key()); p != nil {
-		return p
+		return p, true
 	}
 	m, owner := b.server.means, r.party
-	p := pool.New(b.tenant.ID()+" "+poolLabel(plan, route), plan, pool.Options{
+	return pool.New(b.tenant.ID()+" "+label, plan, pool.Options{
 		Guard:  b.server.mayDial,
 		Names:  b.server.names,
 		Owner:  b.tenant.ID(),
@@ -95,9 +108,7 @@ func (b *poolBuilder) pool(route *tenancy.Route, plan *pool.Plan) *pool.Pool {
 		Drains: b.drains,
 		Adopt:  func(key string) *pool.Member { return b.former.orphan(key, r) },
 		Notify: func(c pool.Transition) { b.server.backendChanged(r.metrics, c) },
-	})
-	r.add(p, route)
-	return p
+	}), false
 }
 
 // withKey returns the pool of these backends, nil if there is none.

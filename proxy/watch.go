@@ -48,6 +48,8 @@ type judged struct {
 	fields                  []http1.Field // where X-Forwarded-For tells the client, else nil
 	unknown                 bool          // it is not known yet who asks
 	users                   users         // who asks
+	unasked                 bool          // auth services have not been asked yet
+	vouched                 []string      // the keys of those that admit it
 }
 
 // watch is the coarse time, the abort and the revocation of one client

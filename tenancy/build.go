@@ -37,20 +37,22 @@ type builder struct {
 	leniency leniency
 
 	build
-	settings SettingsSpec // of the tenant, merged
-	ceilings []*Ceiling   // the tenant's, none or one
-	written  map[*LimitsSpec]*Ceiling
-	sets     *ipallow.Sets
-	asked    *asked // what the tenant's tls says about certificates
-	overfull bool   // there is more of something than is taken; no more work is spent on the text
-	nesting  ipallow.Nesting
-	accesses map[*AccessSpec]*ipallow.Access
-	guards   map[*BasicAuthSpec]*Guard
-	pools    map[conf.Pos][]*pool.Backend // of one list
-	plans    map[planKey]*pool.Plan
-	named    map[string]*namedPlan // the tenant's pools
-	rules    map[*HeadersSpec]*HeaderRules
-	closings map[conf.Pos]*maintenance // of one list
+	settings     SettingsSpec // of the tenant, merged
+	ceilings     []*Ceiling   // the tenant's, none or one
+	written      map[*LimitsSpec]*Ceiling
+	sets         *ipallow.Sets
+	asked        *asked // what the tenant's tls says about certificates
+	overfull     bool   // there is more of something than is taken; no more work is spent on the text
+	nesting      ipallow.Nesting
+	accesses     map[*AccessSpec]*ipallow.Access
+	guards       map[*BasicAuthSpec]*Guard
+	services     map[*ForwardAuthSpec]*AuthService
+	authServices []*AuthService               // each once
+	pools        map[conf.Pos][]*pool.Backend // of one list
+	plans        map[planKey]*pool.Plan
+	named        map[string]*namedPlan // the tenant's pools
+	rules        map[*HeadersSpec]*HeaderRules
+	closings     map[conf.Pos]*maintenance // of one list
 }
 
 // leniency is how a text is held to what is outside of it.
@@ -77,6 +79,7 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrowed n
 	b.pairs.byPlace = make(map[string]*tlsconfig.Certificate)
 	b.accesses = make(map[*AccessSpec]*ipallow.Access)
 	b.guards = make(map[*BasicAuthSpec]*Guard)
+	b.services = make(map[*ForwardAuthSpec]*AuthService)
 	b.pools = make(map[conf.Pos][]*pool.Backend)
 	b.plans = make(map[planKey]*pool.Plan)
 	b.written = make(map[*LimitsSpec]*Ceiling)
@@ -131,6 +134,7 @@ func (b *builder) compile() *Tenant {
 	}
 	b.noteUnusedPools()
 	b.readExpect()
+	t.services = b.authServices
 	t.digest = digestTenant(t)
 	return t
 }
@@ -147,7 +151,7 @@ func (b *builder) lay(over, on *SettingsSpec) {
 
 // hasOwn reports whether the entry says more than a name.
 func (s *HostSpec) hasOwn() bool {
-	return s.Access != nil || s.BasicAuth != nil || s.Backends.Set() || s.Redirect != nil || s.Canary != nil || s.Mirror != nil || len(s.Routes) > 0 || s.SettingsSpec.written()
+	return s.Access != nil || s.BasicAuth != nil || s.ForwardAuth != nil || s.Backends.Set() || s.Redirect != nil || s.Canary != nil || s.Mirror != nil || len(s.Routes) > 0 || s.SettingsSpec.written()
 }
 
 // written reports whether anything is set.

@@ -103,6 +103,7 @@ func (d digester) site(s *site) {
 		}
 		d.levels(r.levels)
 		d.guards(r.guards)
+		d.services(r.services)
 		d.timeouts(r.timeouts)
 		d.limits(r.limits)
 		d.ceilings(r.ceilings)

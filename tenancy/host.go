@@ -48,9 +48,10 @@ type Host struct {
 // site is what hosts of a tenant have in common that are written alike.
 type site struct {
 	levels   []level
-	guards   []*Guard // of tenant and host
-	routes   []*Route // the longest first
-	reach    int      // how much of a path decides between them: the longest, and the byte after it
+	guards   []*Guard       // of tenant and host
+	services []*AuthService // of tenant and host
+	routes   []*Route       // the longest first
+	reach    int            // how much of a path decides between them: the longest, and the byte after it
 	paths    pathRules
 	profile  tlsconfig.Profile
 	timeouts Timeouts

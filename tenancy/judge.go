@@ -24,7 +24,7 @@ type Question struct {
 // Judge walks through the doors as the data plane does and returns the verdict
 // that the client of q would meet.
 func (t *Table) Judge(q Question, tr *Trace) Verdict {
-	return t.walk(q, tr).authenticated(q.User, tr).leadsElsewhere(tr)
+	return t.walk(q, tr).authenticated(q.User, tr).vouchedFor(q.User, tr).leadsElsewhere(tr)
 }
 
 // Retrace is Judge for a request that was made, but for names and passwords:

@@ -23,7 +23,8 @@ const (
 	Maintenance               // a tenant, host or route that is closed for a while
 	Draining                  // a tenant, or all backends of a route, that an operator drains
 	RateLimited               // one request more than a tenant, route or client may send just then
-	AuthRequired              // somebody without the right name and password
+	AuthRequired              // somebody without the right name and password, or whom an auth service refuses
+	AuthUnavailable           // an auth service that gave no verdict
 	TooManyInFlight           // one more in progress than there may be
 	BodyTooLarge              // a body longer than limits.body
 	TooSlow                   // a client that did not send in time
@@ -61,6 +62,7 @@ var reasons = [reasonsEnd]struct {
 	Draining:           {"draining", statusUnavailable, false},
 	RateLimited:        {"rate_limited", statusTooManyRequests, false},
 	AuthRequired:       {"auth_required", statusUnauthorized, true},
+	AuthUnavailable:    {"auth_unavailable", statusUnavailable, false},
 	TooManyInFlight:    {"too_many_in_flight", statusUnavailable, false},
 	BodyTooLarge:       {"body_too_large", statusTooLarge, false},
 	TooSlow:            {"too_slow", statusRequestTimeout, false},

@@ -15,10 +15,13 @@ import (
 // immutable.
 type Route struct {
 	prefix   string
-	match    string   // the prefix in comparable form, without its last slash
-	fold     bool     // it matches without regard to case
-	levels   []level  // of the route and of every route whose prefix contains it
-	guards   []*Guard // of tenant, host, and every route whose prefix contains it
+	match    string         // the prefix in comparable form, without its last slash
+	fold     bool           // it matches without regard to case
+	levels   []level        // of the route and of every route whose prefix contains it
+	guards   []*Guard       // of tenant, host, and every route whose prefix contains it
+	services []*AuthService // of the same
+	authKeys []string       // of services
+	vouched  []string       // fields that they alone may set; lower case
 	plan     *pool.Plan
 	canary   *Canary // nil for none
 	mirror   *Mirror // nil for none

@@ -31,9 +31,10 @@ type routeDraft struct {
 	specs    []*RouteSpec // the wider first
 	exchange ExchangeSpec
 	to       destination
-	redirect redirects // in place of backends
-	own      []level   // of this route alone
-	guards   []*Guard  // of this route alone
+	redirect redirects      // in place of backends
+	own      []level        // of this route alone
+	guards   []*Guard       // of this route alone
+	services []*AuthService // of this route alone
 	ceilings []*Ceiling
 }
 
@@ -56,6 +57,9 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 			s.guards = append(s.guards, g)
 		}
 	}
+	s.services = addService(s.services, b.authService("tenant "+quote(t.id), b.v.spec.ForwardAuth))
+	s.services = addService(s.services, b.authService("host "+quote(spec.Host.V), spec.ForwardAuth))
+	b.checkWholePaths(s, &settings)
 	b.compileHSTS(s, settings.TLS.HSTS)
 	if len(t.routes) > allRoutesMost {
 		b.overfull = true
@@ -131,6 +135,7 @@ func (b *builder) draftRoutes(settings *SettingsSpec, host *HostSpec) []*routeDr
 			if g := b.guard(routeName(e.Key, host, i == 1), e.V.BasicAuth); g != nil {
 				d.guards = append(d.guards, g)
 			}
+			d.services = addService(d.services, b.authService(routeName(e.Key, host, i == 1), e.V.ForwardAuth))
 			d.ceilings = b.narrower(routeName(e.Key, host, i == 1), e.V.Limits, d.ceilings)
 		}
 	}
@@ -202,7 +207,7 @@ func (b *builder) readPrefix(prefix string, at conf.Pos, rules pathRules) (match
 }
 
 // protected reports whether the route has access or authentication of its own.
-func (d *routeDraft) protected() bool { return len(d.own)+len(d.guards) > 0 }
+func (d *routeDraft) protected() bool { return len(d.own)+len(d.guards)+len(d.services) > 0 }
 
 // protect compiles access and authentication of routes, and holds a host that has any to what
 // that takes.
@@ -224,6 +229,8 @@ func (b *builder) protect(s *site, t *Tenant, drafts []*routeDraft, settings *Se
 				first, what = spec.Access.Pos, "access"
 			case spec.BasicAuth != nil:
 				first, what = spec.BasicAuth.Pos, "authentication"
+			case spec.ForwardAuth != nil:
+				first, what = spec.ForwardAuth.Pos, "authentication"
 			}
 		}
 	}
@@ -315,13 +322,16 @@ func (b *builder) nest(s *site, t *Tenant, drafts []*routeDraft) {
 	outermost := slices.Concat(t.levels[:1], s.levels)
 	for i, r := range s.routes {
 		var guards []*Guard
+		var services []*AuthService
 		for _, outer := range slices.Backward(drafts) {
 			if contains(outer.folded, drafts[i].folded) {
 				r.levels = append(r.levels, outer.own...)
 				guards = append(guards, outer.guards...)
+				services = append(services, outer.services...)
 			}
 		}
-		if b.nestGuards(r, s, guards); b.overfull {
+		b.nestGuards(r, s, guards)
+		if b.nestServices(r, s, services); b.overfull {
 			return
 		}
 		if len(r.levels) > levelsMost {

@@ -43,7 +43,9 @@ type TenantSpec struct {
 	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes with settings of their own; the longest decides, and the access of each that contains the path must admit" example:"{/reports/: {timeouts: {first_byte: 10m}}}"`
 	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"requests and their verdicts; a new version of this file for which one fails is refused"`
 	SettingsSpec
-	Later conf.Later `conf:"databases,forward_auth,client_certs"`
+	Later conf.Later `conf:"databases,client_certs"`
+
+	ForwardAuth *ForwardAuthSpec `conf:"forward_auth" doc:"who is asked about each request besides; those of host and routes must admit, too"`
 }
 
 // HostSpec is an entry of hosts: a name, or a map with keys that hold for this
@@ -60,7 +62,9 @@ type HostSpec struct {
 	Routes    conf.Map[RouteSpec]              `conf:"routes" doc:"path prefixes; merged with the tenant's by their prefix"`
 	Expect    conf.List[ExpectSpec]            `conf:"expect" default:"[]" doc:"as a tenant's"`
 	SettingsSpec
-	Later conf.Later `conf:"forward_auth,client_certs"`
+	Later conf.Later `conf:"client_certs"`
+
+	ForwardAuth *ForwardAuthSpec `conf:"forward_auth" doc:"who is asked about each request for this host; the tenant's must admit, too"`
 }
 
 // RouteSpec is a path prefix as written.
@@ -74,7 +78,9 @@ type RouteSpec struct {
 	Canary    *CanarySpec                      `conf:"canary" doc:"requests that go to other backends of the tenant: some, or those that ask for it. It belongs to the backends of its level, or those that the level inherits; who names others begins without" example:"{backends: pool:next, weight: 5%}"`
 	Mirror    *MirrorSpec                      `conf:"mirror" doc:"other backends of the tenant that get copies of requests. It belongs to backends as canary does" example:"{backends: pool:shadow, share: 10%}"`
 	ExchangeSpec
-	Later conf.Later `conf:"forward_auth,client_certs"`
+	Later conf.Later `conf:"client_certs"`
+
+	ForwardAuth *ForwardAuthSpec `conf:"forward_auth" doc:"who is asked about each request for these paths; those of tenant, host and enclosing routes must admit, too"`
 }
 
 // SettingsSpec is what merges from defaults to group, tenant and host.
@@ -169,7 +175,7 @@ type ExpectSpec struct {
 	From     conf.At[string] `conf:"from,required" doc:"address of the client" example:"203.0.113.5"`
 	Is       conf.At[string] `conf:"is,required" doc:"forward, redirect, or refuse and the reason" example:"refuse ip_not_allowed"`
 	At       conf.At[string] `conf:"at" default:"no until has passed" doc:"when: a date, or a date and time with its zone" example:"2027-02-01T09:00 Europe/Riga"`
-	User     conf.At[string] `conf:"user" default:"nobody" doc:"who asks, with the right password, where there is basic_auth" example:"ops"`
+	User     conf.At[string] `conf:"user" default:"nobody" doc:"who asks, with the right password, where there is basic_auth, or signed in, where there is forward_auth" example:"ops"`
 	Route    conf.At[string] `conf:"route" doc:"prefix of the route that must be chosen; / for a host's own backends" example:"/reports/"`
 	Location conf.At[string] `conf:"location" doc:"where a redirect must lead, without a query" example:"https://www.acme.example/login"`
 	Backend  conf.At[string] `conf:"backend" doc:"a backend that must be among those chosen" example:"http://10.4.1.30:8080"`

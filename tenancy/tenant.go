@@ -20,6 +20,7 @@ type Tenant struct {
 	levels       []level
 	hosts        []*Host
 	routes       []*Route
+	services     []*AuthService
 	certificates []*tlsconfig.Certificate
 	digest       [sha256.Size]byte
 }

@@ -26,7 +26,7 @@ func explainCommand() *cobra.Command {
 	from := flags.String("from", "", "address of the client (required)")
 	sni := flags.String("sni", "", "name in the handshake (default: the URL's host)")
 	method := flags.String("method", "GET", "method of the request")
-	user := flags.String("user", "", "who asks, with the right password, where there is basic_auth (default: nobody)")
+	user := flags.String("user", "", "who asks, with the right password, where there is basic_auth, or signed in, where there is forward_auth (default: nobody)")
 	live := flags.Bool("live", false, "ask the running process instead of the files")
 	assert := flags.String("assert", "", "exit with 1 unless the verdict is this one, such as forward or 'refuse ip_not_allowed'")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
