@@ -20,12 +20,14 @@ import (
 // canaries mean the same share one.
 type canary struct {
 	rules   *tenancy.Canary
+	tenant  string
 	pool    *pool.Pool
 	route   string    // the first that has it
 	key     token.Key // signs which bucket a client is in
 	cookie  string    // that carries it
 	log     *slog.Logger
 	metrics *metrics.Tenant
+	aborts  CanaryAborts // nil for none
 	fare    *fare
 }
 
@@ -60,9 +62,17 @@ func (b *poolBuilder) canaries(routes []*tenancy.Route) {
 // same meaning has learned goes on.
 func (b *poolBuilder) canary(route *tenancy.Route) *canary {
 	rules, tenant := route.Canary(), b.tenant.ID()
-	c := &canary{rules: rules, pool: b.pool(route, rules.Plan()), route: route.Prefix(), log: b.server.log, metrics: b.into.metrics}
+	c := &canary{
+		rules: rules, tenant: tenant, pool: b.pool(route, rules.Plan()), route: route.Prefix(),
+		log: b.server.log, metrics: b.into.metrics, aborts: b.server.options.Aborts,
+	}
 	if c.fare = b.former.fareOf(rules.Key()); c.fare == nil {
 		c.fare = &fare{rate: errorRate{within: rules.Abort.Within}}
+		if c.aborts != nil {
+			if abort, ok := c.aborts.Find(tenant, rules.Digest()); ok {
+				c.fare.givenUp.Store(&abort)
+			}
+		}
 	}
 	if rules.Sticky > 0 {
 		c.key = b.server.options.Signing.For(tenant, "canary "+rules.Identity())

@@ -13,15 +13,24 @@ import (
 // the same.
 type fare struct {
 	rate     errorRate
-	givenUp  atomic.Pointer[givenUp]
+	givenUp  atomic.Pointer[CanaryAbort]
 	requests atomic.Uint64
 	errors   atomic.Uint64
 }
 
-// givenUp is when and why a canary was given up.
-type givenUp struct {
-	at  time.Time
-	why string
+// CanaryAbort is a canary that was given up.
+type CanaryAbort struct {
+	Tenant string
+	Canary string // its [tenancy.Canary.Digest]
+	At     time.Time
+	Why    string
+}
+
+// CanaryAborts remembers which canaries were given up, for longer than a Server
+// lives. Its methods are called by whoever finds out and must not wait.
+type CanaryAborts interface {
+	Find(tenant, canary string) (CanaryAbort, bool)
+	Note(CanaryAbort)
 }
 
 // rateSlices is into how many parts the time of an errorRate is cut.
@@ -72,7 +81,11 @@ func (c *canary) fared(requests, errors int64) {
 		return
 	}
 	why := fmt.Sprintf("%d of %d requests failed within %s", failed, all, rule.Within)
-	if c.fare.givenUp.CompareAndSwap(nil, &givenUp{now, why}) {
+	abort := CanaryAbort{c.tenant, c.rules.Digest(), now, why}
+	if c.fare.givenUp.CompareAndSwap(nil, &abort) {
+		if c.aborts != nil {
+			c.aborts.Note(abort)
+		}
 		c.metrics.CanaryGivenUp()
 		c.log.Warn("a canary was given up; everything goes to the backends beside it until the canary is written otherwise",
 			"pool", c.pool.Name(), "why", why, "rule", rule.String())
@@ -105,7 +118,7 @@ func (s *Server) canaryStats() map[string][]CanaryStats {
 			seen[c] = true
 			stats := CanaryStats{Rules: c.rules, Route: c.route, Requests: c.fare.requests.Load(), Errors: c.fare.errors.Load()}
 			if end := c.fare.givenUp.Load(); end != nil {
-				stats.GivenUp, stats.Why = end.at, end.why
+				stats.GivenUp, stats.Why = end.At, end.Why
 			}
 			all[tenant.ID()] = append(all[tenant.ID()], stats)
 		}

@@ -73,6 +73,9 @@ type Options struct {
 	// BackendConnections is how many connections to backends may be open; 0
 	// stands for 524,288, which is also the most.
 	BackendConnections int
+	// Aborts remembers canaries that were given up; nil forgets them with the
+	// Server.
+	Aborts CanaryAborts
 	// Drain is how long the connections of a tenant that has left the table may
 	// finish what they began.
 	Drain time.Duration

@@ -10,6 +10,7 @@ import (
 // PoolStats is a pool of a tenant as it stands.
 type PoolStats struct {
 	Route    string // the first route that has it
+	Label    string // what tells it from the others of its tenant, like "pool:next canary"
 	Plan     *pool.Plan
 	Backends []pool.BackendStatus
 }
@@ -30,7 +31,7 @@ func (s *Server) poolStats(now time.Time) map[string][]PoolStats {
 func (r *running) poolStats(now time.Time) []PoolStats {
 	list := make([]PoolStats, len(r.distinct))
 	for i, p := range r.distinct {
-		list[i] = PoolStats{r.routes[i], p.Plan(), p.Status(now)}
+		list[i] = PoolStats{r.routes[i], r.labels[i], p.Plan(), p.Status(now)}
 	}
 	return list
 }

@@ -147,18 +147,19 @@ func (r *running) add(p *pool.Pool, first *tenancy.Route) {
 }
 
 // poolLabel tells a pool from the others of its tenant: by its name, else by the
-// first route that has it.
+// first route that has it, and by what it is beside that route's backends.
 func poolLabel(p *pool.Plan, first *tenancy.Route) string {
+	label := first.Prefix()
 	if p.Name != "" {
-		return "pool:" + p.Name
+		label = "pool:" + p.Name
 	}
-	if p.Rules.Optional {
-		if c := first.Canary(); c == nil || c.Plan().Key() != p.Key() {
-			return first.Prefix() + " mirror"
-		}
-		return first.Prefix() + " canary"
+	switch c := first.Canary(); {
+	case !p.Rules.Optional:
+		return label
+	case c != nil && c.Plan().Key() == p.Key():
+		return label + " canary"
 	}
-	return first.Prefix()
+	return label + " mirror"
 }
 
 // orphan returns a member of a pool that the successor does not adopt, and that

@@ -1,6 +1,8 @@
 package tenancy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -141,6 +143,12 @@ func (c *Canary) Pos() conf.Pos { return c.pos }
 // Key is equal for canaries that mean the same. One that was given up stays so
 // while it has the same key.
 func (c *Canary) Key() string { return c.key }
+
+// Digest is a short text that is equal for canaries of equal Key.
+func (c *Canary) Digest() string {
+	sum := sha256.Sum256([]byte(c.key))
+	return hex.EncodeToString(sum[:16])
+}
 
 // Identity tells the canary's backends from those of others: by the name of the
 // pool, else by their addresses. Clients are assigned anew when it changes, and

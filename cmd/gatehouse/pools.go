@@ -28,18 +28,10 @@ func upOf(t *admin.TenantStatus) string {
 	return fmt.Sprintf("%d of %d", up, all)
 }
 
-// placeOf says where a pool is: its name, else the first route that has it.
-func placeOf(p *admin.PoolStatus) string {
-	if p.Name != "" {
-		return "pool:" + p.Name
-	}
-	return p.Route
-}
-
 // printPools names the backends that get no requests, and why.
 func printPools(w io.Writer, tenants []admin.TenantStatus) error {
 	n := 0
-	table := newTable(w, "BACKEND", "TENANT", "ROUTE", "STATE", "SINCE", "IN FLIGHT", "WHY")
+	table := newTable(w, "BACKEND", "TENANT", "POOL", "STATE", "SINCE", "IN FLIGHT", "WHY")
 	for _, t := range tenants {
 		for _, p := range t.Pools {
 			for _, b := range p.Backends {
@@ -53,7 +45,7 @@ func printPools(w io.Writer, tenants []admin.TenantStatus) error {
 				if !b.Since.IsZero() {
 					since = b.Since.Format(time.RFC3339)
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", addressOf(&b), t.ID, placeOf(&p), b.State, since, b.InFlight, b.Why)
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", addressOf(&b), t.ID, p.Label, b.State, since, b.InFlight, b.Why)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import "time"
 type PoolStatus struct {
 	Name     string          `json:"name,omitempty"` // that the operator gave it
 	Route    string          `json:"route"`          // the first that has them
+	Label    string          `json:"label"`          // pool:NAME, else the route; with canary or mirror behind it where it is one
 	Balance  string          `json:"balance"`
 	Backends []BackendStatus `json:"backends"`
 }

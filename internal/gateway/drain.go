@@ -66,8 +66,10 @@ func (l *loaded) knowsDrained(tenant, backend string) error {
 	}
 	var addresses []string
 	for _, r := range t.Routes() {
-		for _, b := range r.Backends() {
-			addresses = append(addresses, b.Address())
+		for _, p := range r.Plans() {
+			for _, b := range p.Backends {
+				addresses = append(addresses, b.Address())
+			}
 		}
 	}
 	if slices.Contains(addresses, backend) {
@@ -107,7 +109,7 @@ func drainNotes(pools []proxy.PoolStats, address string) []string {
 			}
 		}
 		switch {
-		case !has || up > 0:
+		case !has || up > 0 || p.Plan.Rules.Optional:
 		case ejected > 0:
 			notes = append(notes, fmt.Sprintf("route %q has no backend left but such as are ejected for failing requests", p.Route))
 		default:

@@ -61,6 +61,7 @@ type gateway struct {
 	issued    [sha256.Size]byte // digest of the issuance in use; the reload loop's own
 	copies    *copies
 	levers    *leverBook
+	canaries  *canaryBook
 	sets      *livesets.Keeper
 	mayFetch  func(netip.AddrPort) error // for URLs of sources; listeners are those of the start
 	watcher   *watcher
@@ -180,6 +181,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	g.copies.keepOnly(background, first.files)
 	parts.Go(func() { g.copies.run(background) })
 	parts.Go(func() { g.levers.run(background) })
+	parts.Go(func() { g.canaries.run(background) })
 	parts.Go(func() { _ = g.acme.Run(background) }) // ends with its context alone
 
 	failed := make(chan error, len(d.admin))
@@ -209,10 +211,13 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
 	g.presenter = &presenter{log: g.log, kept: keptPairs{log: g.log}, publish: func(x *tlsconfig.Index) { g.server.SetCertificates(x) }}
 	g.acme = g.newACME()
+	g.canaries = newCanaryBook(g.state.blobs, g.log)
+	g.canaries.load(ctx)
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
 		DataPlane: g.started.plane(), Challenges: g.acme, Finder: g.started.resolver(), Signing: g.state.signingKey(ctx, g.log),
+		Aborts: g.canaries,
 		Memory: memoryToShare(), Connections: connectionsMost(), BackendConnections: connectionsMost(),
 	})
 	g.levers = newLeverBook(g.state.blobs, g.log)

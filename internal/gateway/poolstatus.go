@@ -9,7 +9,7 @@ import (
 func poolStatus(pools []proxy.PoolStats) []admin.PoolStatus {
 	list := make([]admin.PoolStatus, len(pools))
 	for i, p := range pools {
-		list[i] = admin.PoolStatus{Name: p.Plan.Name, Route: p.Route, Balance: p.Plan.Rules.Balance.String()}
+		list[i] = admin.PoolStatus{Name: p.Plan.Name, Route: p.Route, Label: p.Label, Balance: p.Plan.Rules.Balance.String()}
 		for _, b := range p.Backends {
 			address := ""
 			if b.Address.IsValid() {

@@ -168,6 +168,7 @@ func (g *gateway) apply(ctx context.Context, next *loaded) {
 	g.issue(ctx, next)
 	g.sets.SetSources(ctx, next.sources())
 	next = g.use(next)
+	g.canaries.keepOnly(next.table)
 	g.presenter.setFiles(next)
 	g.configureACME(next)
 	g.acme.SetHosts(acmeHosts(next.table))
