@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"gatehouse/internal/compress"
 	"gatehouse/tenancy"
 )
 
@@ -57,6 +58,11 @@ func (l *accessLog) appendLine(b []byte, ex *exchange, now time.Time) []byte {
 	}
 	b = appendNumber(b, `,"bytes_in":`, ex.bytesIn.Load())
 	b = appendNumber(b, `,"bytes_out":`, ex.bytesOut)
+	if ex.coding != compress.Identity {
+		b = append(b, `,"coding":"`...)
+		b = append(b, ex.coding.String()...)
+		b = append(b, '"')
+	}
 	b = appendMillis(b, `,"duration_ms":`, now.Sub(ex.started))
 	if ex.queued > 0 {
 		b = appendMillis(b, `,"queued_ms":`, ex.queued)

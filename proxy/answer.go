@@ -150,7 +150,7 @@ func (t *trip) readConn(p []byte) (int, error) {
 	if !t.ex.expects || t.told100 {
 		return t.conn.Read(p)
 	}
-	n, err := t.readPatiently(p)
+	n, err := t.readPatiently(p, continueAfter)
 	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || t.ex.watch.backendExpired() {
 		return n, err
 	}
@@ -160,10 +160,10 @@ func (t *trip) readConn(p []byte) (int, error) {
 	return t.conn.Read(p)
 }
 
-// readPatiently reads with a deadline of its own. The watch may set one at the
+// readPatiently reads with a deadline of its own, d from now. The watch may set one at the
 // same time; its mark is looked at after each change here, so none is lost.
-func (t *trip) readPatiently(p []byte) (int, error) {
-	_ = t.conn.SetReadDeadline(time.Now().Add(continueAfter))
+func (t *trip) readPatiently(p []byte, d time.Duration) (int, error) {
+	_ = t.conn.SetReadDeadline(time.Now().Add(d))
 	if t.ex.watch.backendExpired() {
 		return 0, os.ErrDeadlineExceeded
 	}
@@ -180,8 +180,12 @@ func (t *trip) relay() {
 	ex, w := t.ex, t.ex.work
 	fields := ex.answerFields()
 	framing, length := w.answer.Framing, w.answer.ContentLength
+	sent := framing
+	if rules := ex.verdict.Route.Compression(); rules != nil {
+		fields, sent = t.compress(rules)
+	}
 	ex.status, ex.phrase = w.answer.Status, w.answer.Reason
-	if err := ex.answer(ex.status, fields, framing, length); err != nil {
+	if err := ex.answer(ex.status, fields, sent, length); err != nil {
 		t.clientLeft()
 		return
 	}
@@ -220,120 +224,13 @@ func (t *trip) complete() {
 		t.release(keep && (t.up == nil || t.finishUpload()))
 		t.round.Release()
 	}
-	if err := ex.down.end(trailers); err != nil {
+	if t.endEncoding() != nil || ex.down.end(trailers) != nil {
 		t.clientLeft()
 		return
 	}
 	if sends {
 		t.release(t.finishUpload() && keep)
 	}
-}
-
-// errClient wraps nothing: it marks an error of the client's side among those
-// of a relayed body.
-var errClient = errors.New("the client takes no more")
-
-// relayLength relays a body of known length.
-func (t *trip) relayLength(left int64) error {
-	for left > 0 {
-		if t.r == t.w {
-			if err := t.readBody(left); err != nil {
-				return err
-			}
-		}
-		piece := t.in[t.r:t.w]
-		if int64(len(piece)) > left {
-			piece = piece[:left]
-		}
-		t.r += len(piece)
-		left -= int64(len(piece))
-		if err := t.pass(piece); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// relayChunks takes the coding off, and leaves it to downstream to put its own
-// on.
-func (t *trip) relayChunks() error {
-	chunks := &t.ex.work.chunks
-	chunks.Reset(t.ex.limits.Answer)
-	for {
-		data, n, done, err := chunks.Next(t.in[t.r:t.w])
-		if err != nil {
-			return err
-		}
-		t.r += n
-		if len(data) > 0 {
-			if err := t.pass(data); err != nil {
-				return err
-			}
-		}
-		if done {
-			return nil
-		}
-		if t.r == t.w {
-			if err := t.readBody(copyRoom); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// relayUntilClose relays a body that ends with the connection. Over TLS only a
-// close_notify is such an end: crypto/tls reports anything else as
-// io.ErrUnexpectedEOF.
-func (t *trip) relayUntilClose() error {
-	for {
-		if t.r < t.w {
-			if err := t.pass(t.in[t.r:t.w]); err != nil {
-				return err
-			}
-			t.r = t.w
-		}
-		if err := t.readBody(copyRoom); err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-// pass hands a piece of the body to the client.
-func (t *trip) pass(piece []byte) error {
-	if err := t.ex.down.write(piece); err != nil {
-		return errClient
-	}
-	t.ex.bytesOut += int64(len(piece))
-	if t.ex.paced && !t.ex.keepPace(len(piece), t.ex.down.flush) {
-		return errClient
-	}
-	return nil
-}
-
-// readBody reads more of a body, of which about left bytes are to come. What
-// was read before goes out first: events and slow pages are not held back to
-// fill a buffer.
-func (t *trip) readBody(left int64) error {
-	if err := t.ex.down.flush(); err != nil {
-		return errClient
-	}
-	if t.inCopy == nil && left > headRoom && t.w == len(t.in) && t.ex.hold(copyRoom) {
-		// The last read filled the small buffer: this is a large body. Without
-		// memory for more it goes on in small pieces.
-		t.inCopy = t.ex.s.buffers.takeCopy()
-		t.in = t.inCopy[:]
-	}
-	t.r, t.w = 0, 0
-	t.ex.watch.touch(t.times.Idle)
-	n, err := t.conn.Read(t.in)
-	t.w = n
-	if n > 0 {
-		return nil
-	}
-	return err
 }
 
 // broken ends an answer in the middle of its body: what is cut must look cut.
@@ -353,6 +250,7 @@ func (t *trip) broken(err error) {
 	default:
 		ex.reason = tenancy.BackendProtocol
 	}
+	t.bringOut()
 	ex.s.log.Debug("an answer was cut", "ref", string(ex.ref[:]), "backend", ex.backend, "error", err)
 	ex.down.abort()
 }

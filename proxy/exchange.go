@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/compress"
 	"gatehouse/internal/http1"
 	"gatehouse/tenancy"
 )
@@ -90,6 +91,8 @@ type exchange struct {
 	cookies   []http1.Field // and those that they set
 	panicked  bool
 	work      *workspace
+
+	coding compress.Coding // of the answer's body, if that was done here
 }
 
 // downstream is how an answer leaves. Its methods are called from one

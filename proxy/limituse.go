@@ -52,6 +52,7 @@ func (b *bound) use(key string, now int64) (used float64, words string) {
 func (s *Server) measureLimits(now int64) {
 	s.metrics.Scarce(s.signing.Waiting())
 	s.means.measure(s.metrics)
+	s.metrics.Encoders(s.encoding.places.Taken())
 	snap := s.snapshot()
 	if snap == nil {
 		return

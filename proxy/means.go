@@ -76,8 +76,10 @@ type party struct {
 	name   string
 	weight atomic.Int64
 	held   [kinds]limit.Holder
-	counts *metrics.Tenant // of its refusals; may be nil
-	quiet  [kinds]atomic.Int64
+	// encoders are those that it has among all; see encoding.
+	encoders limit.Holder
+	counts   *metrics.Tenant // of its refusals; may be nil
+	quiet    [kinds]atomic.Int64
 }
 
 // shedQuiet is how long a party that is refused more is not logged again.

@@ -15,11 +15,16 @@ import (
 // for each connection and without allocating.
 func echoBackend(b testing.TB, n int) (addr string) {
 	b.Helper()
+	return answering(b, []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nServer: test\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s", n, strings.Repeat("x", n))))
+}
+
+// answering is such a backend with any answer.
+func answering(b testing.TB, answer []byte) (addr string) {
+	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	answer := []byte(fmt.Sprintf("HTTP/1.1 200 OK\r\nServer: test\r\nDate: Mon, 01 Jan 2001 00:00:00 GMT\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s", n, strings.Repeat("x", n)))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

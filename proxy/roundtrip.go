@@ -45,6 +45,7 @@ type trip struct {
 	told100   bool // the client has been told to send its body
 
 	trailersPass bool // those behind the answer's body
+	coded        coded
 }
 
 // outcome is how an attempt ended.
@@ -108,6 +109,7 @@ func (t *trip) drop() {
 	t.stopUpload()
 	t.release(false)
 	t.round.Release()
+	t.dropEncoder()
 	b := &t.ex.s.buffers
 	b.giveCopy(t.heldIn)
 	b.giveCopy(t.inCopy)

@@ -44,6 +44,7 @@ type Server struct {
 	greeting     *tls.Config // picks a policy for each ClientHello
 	signing      *limit.Fair // a slot for each handshake that computes
 	means        *means
+	encoding     encoding
 	budget       budget
 	room         limit.Room // for the client addresses of all ceilings and listeners
 	hashing      limit.Gate // lets passwords be hashed, of all tenants together
@@ -93,6 +94,7 @@ func New(o Options) *Server {
 	s.sweepEvery = tick
 	s.means = newMeans(o, s.clock)
 	s.receipts.seed = maphash.MakeSeed()
+	s.encoding.init()
 	s.policies = tlsconfig.NewPolicies(tlsconfig.PolicyOptions{
 		Tenant:      s.tenantOf,
 		Certificate: chosenCertificate,

@@ -22,6 +22,7 @@ func (t *Table) closed(v Verdict, q *Request, tr *Trace) Verdict {
 	}
 	tr.limits(v.Route)
 	tr.retries(v.Tenant, v.Route)
+	tr.compression(v.Route)
 	return v
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"gatehouse/internal/compress"
 	"gatehouse/internal/conf"
 	"gatehouse/ipallow"
 	"gatehouse/tlsconfig"
@@ -55,6 +56,7 @@ type site struct {
 	paths    pathRules
 	profile  tlsconfig.Profile
 	timeouts Timeouts
+	coded    *compress.Rules // of routes that say nothing else
 	limits   *Limits
 	ceilings []*Ceiling // of host and tenant
 	hsts     string     // for hosts that are not served from the internal CA

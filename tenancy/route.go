@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/compress"
 	"gatehouse/internal/conf"
 	"gatehouse/internal/pool"
 	"gatehouse/ipallow"
@@ -32,13 +33,15 @@ type Route struct {
 	attempts int
 	buffer   int64
 	headers  *HeaderRules
-	closing  *maintenance  // nil: it is never closed
-	pass     []string      // lower case, sorted
-	redirect *RedirectRule // nil: it forwards
-	rewrite  *rewriting    // nil: paths go on as they came
+	coded    *compress.Rules // nil: answers go out as they come
+	closing  *maintenance    // nil: it is never closed
+	pass     []string        // lower case, sorted
+	redirect *RedirectRule   // nil: it forwards
+	rewrite  *rewriting      // nil: paths go on as they came
 	index    int
 	pos      conf.Pos
 
+	codedPos   conf.Pos // of what is compressed with
 	retriesPos conf.Pos // where retries are written; zero where they are not
 }
 
@@ -117,6 +120,10 @@ func (r *Route) RequestBuffer() int64 { return r.buffer }
 
 // Headers returns the changes to fields; nil for none.
 func (r *Route) Headers() *HeaderRules { return r.headers }
+
+// Compression returns how answers are compressed; nil for not at all. It holds on
+// to nothing else of the table.
+func (r *Route) Compression() *compress.Rules { return r.coded }
 
 // PassHeader reports whether a field that clients may otherwise not send goes
 // to the backend all the same. name is compared without regard to case. It

@@ -50,6 +50,7 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		profile:  settings.TLS.ProfileOr(b.w.in.TLS.Profile),
 		timeouts: settings.Timeouts.compile(),
 		limits:   settings.limitsLike(b.w.limits),
+		coded:    settings.Compression.Compile(),
 		ceilings: b.narrower("host "+quote(spec.Host.V), spec.Limits, b.ceilings),
 	}
 	for _, g := range []*Guard{b.guard("tenant "+quote(t.id), b.v.spec.BasicAuth), b.guard("host "+quote(spec.Host.V), spec.BasicAuth)} {
@@ -288,6 +289,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		ceilings: slices.Concat(d.ceilings, s.ceilings),
 		attempts: d.exchange.Retries.attempts(),
 		buffer:   d.exchange.requestBuffer(),
+		coded:    d.exchange.Compression.Compile().Like(s.coded),
 		headers:  b.compileHeaders(d.exchange.Headers),
 		pass:     d.exchange.passHeaders(),
 		closing:  b.compileMaintenance(d.exchange.Maintenance),
@@ -295,6 +297,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		index:    len(t.routes),
 		pos:      d.pos,
 
+		codedPos:   d.exchange.codingsPos(),
 		retriesPos: d.exchange.Retries.written(),
 	}
 	if r.fold {

@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"gatehouse/internal/compress"
 	"gatehouse/internal/conf"
 	"gatehouse/internal/pool"
 	"gatehouse/ipallow"
@@ -99,7 +100,7 @@ type ExchangeSpec struct {
 	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
 	Retries       *RetriesSpec       `conf:"retries" doc:"how often a request may be offered to one more backend when one has failed it, where that can do no harm"`
 	PoolRulesSpec
-	Later conf.Later `conf:"compression"`
+	Compression *compress.Spec `conf:"compression" default:"off" doc:"answers are compressed for clients that take it. Not where another site has caused a request that carries a cookie: the length would tell what stands in the answer"`
 
 	Maintenance conf.OneOrMany[MaintenanceSpec] `conf:"maintenance" default:"[]" doc:"when it is closed: requests that access admits are answered with 503 and a page. A narrower level's windows replace those of wider ones; [] is never"`
 }

@@ -43,6 +43,7 @@ const (
 	gateLimits      = "limits"
 	gateAuth        = "auth"
 	gateRetries     = "retries"
+	gateCompression = "compression"
 	gateRedirect    = "redirect"
 )
 

@@ -29,6 +29,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	e.state(&c.state)
 	e.scarce(&c.scarce)
 	e.lookups(&c.lookups)
+	e.encoders(&c.encoders)
 	e.gauge(generation, float64(c.generation.Load()))
 	e.gauge(quarantinedTenants, float64(c.quarantined.Load()))
 	e.gauge(tenantsServed, float64(len(tenants)))
@@ -104,6 +105,7 @@ func (e emitter) tenant(t *Tenant) {
 	}
 	e.limits(t)
 	e.means(t)
+	e.compression(t)
 	e.pools(t)
 	e.durations(t)
 }

@@ -66,7 +66,17 @@ func TestTenantSeries(t *testing.T) {
 	s.MeansTaken(MeansMemory, 2, 3)
 	s.Tenant("acme").Holds(func() []int { return []int{0, 5, 0, 0} })
 	s.Tenant("acme").Shed(MeansConnections)
+	a.Compressed(3, 1000, 100)
+	a.Compressed(200, 1, 1) // no such coding
+	a.CompressionDeclined()
+	s.Encoders(4, 5)
 	wantLines(t, s,
+		`gatehouse_compressed_responses_total{coding="zstd",tenant="acme"} 1`,
+		`gatehouse_compression_input_bytes_total{tenant="acme"} 1000`,
+		`gatehouse_compression_output_bytes_total{tenant="acme"} 100`,
+		`gatehouse_compression_declined_total{tenant="acme"} 1`,
+		`gatehouse_encoders_taken 4`,
+		`gatehouse_encoders 5`,
 		`gatehouse_limit_used_ratio{limit="requests",tenant="acme"} 0.25`,
 		`gatehouse_limit_used_ratio{limit="in_flight",tenant="acme"} 1`,
 		`gatehouse_requests_queued{tenant="acme"} 3`,

@@ -11,7 +11,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // The metrics, all of them. Labels: tenant is an id of the table, listener an
 // address of the main file, reason a word of the refusal table, class the first
 // digit of a status ("2xx"), result a word of ReloadResults or of what orders
-// end in, limit a word of LimitNames, means of MeansNames, ca an authority of the main file, state a word of what hosts are in.
+// end in, limit a word of LimitNames, coding one of CodingNames, means of MeansNames, ca an authority of the main file, state a word of what hosts are in.
 var (
 	tenantRequests = desc("requests_total",
 		"Requests answered, by the class of the status.", "tenant", "class")
@@ -58,6 +58,15 @@ var (
 	tenantRevoked = desc("revoked_total",
 		"Connections and requests cut because a change of the table no longer admits them.", "tenant")
 
+	tenantCompressed = desc("compressed_responses_total",
+		"Answers that were compressed on their way to the client.", "tenant", "coding")
+	tenantUncompressed = desc("compression_input_bytes_total",
+		"Bytes of bodies before they were compressed.", "tenant")
+	tenantCompressedBytes = desc("compression_output_bytes_total",
+		"Bytes of the same bodies as they were sent.", "tenant")
+	tenantCompressionDeclined = desc("compression_declined_total",
+		"Answers that went out as they came because no encoder was left for the tenant.", "tenant")
+
 	tenantLimitUsed = desc("limit_used_ratio",
 		"How much of a limit of the tenant is used, from 0 to 1: of its own, a host's or a route's, whichever is nearest.", "tenant", "limit")
 	tenantQueued = desc("requests_queued",
@@ -93,6 +102,10 @@ var (
 		"How much is taken of what all tenants share: bytes of memory by estimate, goroutines, connections of clients, connections to backends.", "means")
 	meansOf = desc("means",
 		"How much there is of what all tenants share, in the same units.", "means")
+	encodersTaken = desc("encoders_taken",
+		"Encoders that compress an answer at the moment, of all tenants together.")
+	encodersOf = desc("encoders",
+		"Encoders that there may be.")
 	ready = desc("ready",
 		"1 while the gateway takes traffic, as /readyz says.")
 	stateWriteFailures = desc("state_write_failures_total",

@@ -49,6 +49,7 @@ type Set struct {
 	state         state
 	scarce        scarce
 	lookups       lookups
+	encoders      encoders
 
 	acme ACME
 	live LiveSets

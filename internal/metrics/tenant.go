@@ -32,6 +32,7 @@ type Tenant struct {
 	mirrored        [len(MirrorResults)]atomic.Uint64
 	limits          limitUse
 	means           meansUse
+	compression     compression
 	pools           atomic.Pointer[func() []PoolBackends]
 }
 

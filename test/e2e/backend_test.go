@@ -54,6 +54,9 @@ http {
     default_type text/html;
     add_header X-Backend %[4]s;
     add_header Strict-Transport-Security max-age=1;
+    location /files/ {
+      alias %[1]s/files/;
+    }
     location / {
       return 200 "<!doctype html><title>%[4]s</title><p>tenant=$http_x_tenant host=$http_host client=$http_x_forwarded_for proto=$http_x_forwarded_proto forwarded_host=$http_x_forwarded_host ref=$http_x_request_id target=$request_uri\n";
     }
