@@ -1,7 +1,10 @@
 package proxy
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -125,6 +128,69 @@ func TestCanaryAborts(t *testing.T) {
 	}
 	if got := counter(t, g.metrics, `gatehouse_canaries_aborted{tenant="acme"}`); got != 0 {
 		t.Errorf("%v canaries are counted as aborted, want none", got)
+	}
+}
+
+// What counts as an error of the canary: what it fails, not what a client does.
+func TestCanaryErrors(t *testing.T) {
+	t.Parallel()
+	silent := serveConns(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	raw := func(answer string) string {
+		return serveConns(t, func(c net.Conn) {
+			readRequest(c)
+			io.WriteString(c, answer)
+		})
+	}
+	for name, test := range map[string]struct {
+		canary, settings string
+		errors           float64
+	}{
+		"answers":        {namedBackend(t, "canary", nil), "", 0},
+		"404":            {raw("HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n"), "", 0},
+		"503":            {raw("HTTP/1.1 503 x\r\nContent-Length: 0\r\n\r\n"), "", 1},
+		"malformed":      {raw("HTTP/9 garbage\r\n\r\n"), "", 1},
+		"cut":            {raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"), "", 1},
+		"cut 500":        {raw("HTTP/1.1 500 x\r\nContent-Length: 9\r\n\r\nx"), "", 1},
+		"silent":         {silent, "timeouts: {first_byte: 1s}\n", 1},
+		"silent, bound":  {silent, "timeouts: {total: 1s}\n", 1},
+		"silent, client": {silent, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t, test.settings+canaryTenant(namedBackend(t, "main", nil), test.canary, "weight: 100%"), setup{})
+			c := g.dial(t)
+			io.WriteString(c, get11("a.example", "/"))
+			if name == "silent, client" {
+				eventually(t, "the request to be with the canary", func() bool { return g.InFlight("acme", test.canary) == 1 })
+				c.Close()
+				eventually(t, "the request to end", func() bool { return g.InFlight("acme", "") == 0 })
+			} else {
+				_ = c.SetDeadline(time.Now().Add(patience))
+				resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+			}
+			eventually(t, "the error to count", func() bool {
+				return counter(t, g.metrics, `gatehouse_canary_errors_total{tenant="acme"}`) == test.errors
+			})
+		})
+	}
+}
+
+// A POST that the canary may have had is sent to nobody else.
+func TestCanaryPostArrivesOnce(t *testing.T) {
+	t.Parallel()
+	var arrived atomic.Int32
+	main := statusBackend(t, "main", func(*http.Request) int { arrived.Add(1); return http.StatusOK })
+	g := startGateway(t, canaryTenant(main, serveConns(t, readRequest), "weight: 100%"), setup{})
+	const post = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1\r\n\r\nx"
+	if status, _, err := roundTrip(t, g, post); status != http.StatusBadGateway || err != nil {
+		t.Errorf("%d, %v, want 502", status, err)
+	}
+	if got := arrived.Load(); got != 0 {
+		t.Errorf("it arrived %d times beside the canary, want none", got)
 	}
 }
 

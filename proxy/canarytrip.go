@@ -49,17 +49,21 @@ func (t *trip) attempts() int {
 	return most
 }
 
-// faredBy notes how an attempt at the canary ended that brought no answer. What
-// is our fault or the client's says nothing about it.
+// faredBy notes how an attempt at the canary ended that brought no answer, or not
+// all of it. What is our fault or the client's says nothing about it.
 func (t *trip) faredBy(o outcome) {
+	failed := false
+	switch t.ex.reason {
+	case tenancy.BackendConnect, tenancy.BackendTLS, tenancy.BackendProtocol, tenancy.BackendTimeout:
+		failed = true
+	case tenancy.TotalTimeout:
+		failed = t.buffered && t.ex.firstByte == 0 // nobody else was waited for
+	}
 	switch {
-	case o == repeat && !t.blameless:
+	case o == repeat && !t.blameless, o == settled && failed:
 		t.canary.fared(1, 1)
-	case o == settled:
-		switch t.ex.reason {
-		case tenancy.BackendConnect, tenancy.BackendTLS, tenancy.BackendProtocol, tenancy.BackendTimeout:
-			t.canary.fared(1, 1)
-		}
+	case o == answered && failed && t.ex.status < http.StatusInternalServerError:
+		t.canary.fared(0, 1) // it was counted when it began
 	}
 }
 
