@@ -18,8 +18,8 @@ func (a *asking) readBody(from io.Reader) (whole bool) {
 	if w.answer.ContentLength > copyRoom {
 		return false
 	}
-	if a.body == nil {
-		a.body = a.ex.s.buffers.takeCopy()
+	if !a.takeBody() {
+		return false
 	}
 	w.chunks.Reset(http1.DefaultLimits())
 	for {
@@ -39,6 +39,24 @@ func (a *asking) readBody(from io.Reader) (whole bool) {
 			return err == io.EOF && w.answer.Framing == http1.UntilClose
 		}
 		raw = w.out[:n]
+	}
+}
+
+// takeBody takes room for a body, and reports false where the tenant has its part
+// of the memory.
+func (a *asking) takeBody() bool {
+	if a.body == nil && a.ex.hold(copyRoom) {
+		a.body = a.ex.s.buffers.takeCopy()
+	}
+	return a.body != nil
+}
+
+// giveBody gives it back.
+func (a *asking) giveBody() {
+	if a.body != nil {
+		a.ex.s.buffers.giveCopy(a.body)
+		a.ex.drop(copyRoom)
+		a.body = nil
 	}
 }
 

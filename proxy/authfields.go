@@ -96,7 +96,7 @@ func (ex *exchange) appendVouched(b []byte) []byte {
 // ours where there is none or more than there is room for.
 func (a *asking) relay() {
 	ex, head := a.ex, &a.ex.work.answer
-	ex.reason = tenancy.AuthRequired
+	ex.at(a.service.Name(), limitForwardAuth).reason = tenancy.AuthRequired
 	status, p := pageOf(head.Status)
 	ex.beginOwn()
 	if a.length > 0 {

@@ -92,7 +92,7 @@ func (j *judged) vouchedBy(keys []string) bool {
 
 // admitted asks the service. It reports false when the exchange is over.
 func (a *asking) admitted() bool {
-	defer func() { a.ex.s.buffers.giveCopy(a.body) }()
+	defer a.giveBody()
 	a.round = a.ex.run.services[a.service.Index()].Round(0, true)
 	defer a.round.Release()
 	a.err = errNoService
@@ -116,8 +116,12 @@ func (a *asking) admitted() bool {
 				"of", a.service.Name(), "service", m.Backend().Address(), "ref", string(a.ex.ref[:]), "error", a.err)
 		}
 	}
-	return a.ex.s.refuseFor(a.ex, tenancy.AuthUnavailable, 0)
+	a.ex.detail = a.err.Error()
+	return a.ex.s.refuseFor(a.ex.at(a.service.Name(), limitForwardAuth), tenancy.AuthUnavailable, 0)
 }
+
+// limitForwardAuth is what refuses whoever an auth service does not admit.
+const limitForwardAuth = "forward_auth"
 
 var errNoService = errors.New("no address of the service takes requests")
 

@@ -222,6 +222,9 @@ func TestForwardAuthRefuses(t *testing.T) {
 			if response.StatusCode != test.want || !strings.Contains(body, says) || len(response.Header.Values("Cache-Control")) != 1 {
 				t.Errorf("%d %s: %d, %d bytes, %v; want %d and %q", test.status, test.fields, response.StatusCode, len(body), response.Header, test.want, says)
 			}
+			if r := receiptOf(t, w.server, ref); r.Limit != "forward_auth" || r.Level != `route "/in/"` || r.Vouching <= 0 || test.want == 503 && r.Detail == "" {
+				t.Errorf("%d: what is remembered of it is %+v", test.status, r)
+			}
 			if test.want == 503 && response.Header.Get("Retry-After") != retryAfter {
 				t.Errorf("%d: Retry-After %q", test.status, response.Header.Get("Retry-After"))
 			}

@@ -37,6 +37,7 @@ type Receipt struct {
 	Took     time.Duration // from the end of the head to the end of the answer
 	Queued   time.Duration // part of it: waiting for its turn
 	Connect  time.Duration // part of it: dialling
+	Vouching time.Duration // part of it: asking auth services
 	Tries    []Try         // of backends
 }
 
@@ -51,7 +52,7 @@ type Try struct {
 
 // receiptText is room for the texts of a receipt: names of the usual length and
 // 250 bytes of path. What does not fit is cut.
-const receiptText = 448
+const receiptText = 440
 
 // The texts of a receipt, in the order in which they get room. The path is last:
 // it is the longest, and may be cut.
@@ -88,6 +89,7 @@ type receipt struct {
 	took     time.Duration
 	queued   time.Duration
 	connect  time.Duration
+	vouching time.Duration
 	tries    [triesMax]keptTry
 	client   [16]byte
 	status   uint16
@@ -123,7 +125,7 @@ var receiptProtocols = [...]string{"HTTP/1.1", "HTTP/1.0", "HTTP/2.0"}
 func (r *receipt) write(ex *exchange, now time.Time) {
 	r.ref, r.started, r.table = ex.ref, ex.started.UnixNano(), ex.table
 	r.bytesIn, r.bytesOut = ex.bytesIn.Load(), ex.bytesOut
-	r.took, r.queued, r.connect = now.Sub(ex.started), ex.queued, ex.connected
+	r.took, r.queued, r.connect, r.vouching = now.Sub(ex.started), ex.queued, ex.connected, ex.asked
 	r.status, r.reason, r.client = uint16(ex.status), ex.reason, ex.client.As16()
 	r.flags, r.proto = r.flagsOf(ex), protocolOf(ex.proto)
 	r.lengths = [texts]uint16{}
@@ -212,7 +214,7 @@ func (r *receipt) read() Receipt {
 		Status: int(r.status), Reason: r.reason, Redirect: r.flags&receiptRedirect != 0, ByTable: r.flags&receiptByTable != 0,
 		Detail: r.textAt(textDetail), Level: r.textAt(textLevel), Limit: r.textAt(textLimit),
 		Asked: r.flags&receiptAsked != 0, BytesIn: r.bytesIn, BytesOut: r.bytesOut,
-		Took: r.took, Queued: r.queued, Connect: r.connect,
+		Took: r.took, Queued: r.queued, Connect: r.connect, Vouching: r.vouching,
 	}
 	if r.flags&receiptUnknownClient == 0 {
 		out.Client = netip.AddrFrom16(r.client).Unmap()

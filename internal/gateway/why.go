@@ -105,12 +105,15 @@ func happened(r proxy.Receipt) (steps []admin.Step) {
 	if r.Asked && r.Limit != authKey {
 		add(stepAuth, outcomePass, "name and password were right")
 	}
+	if r.Vouching > 0 && (r.Reason == tenancy.NoReason || len(r.Tries) > 0) {
+		add(stepAuth, outcomePass, "auth services admit it, after %s", spell(r.Vouching))
+	}
 	if r.Queued > 0 {
 		add(stepQueue, outcomePass, "waited %s for its turn", spell(r.Queued))
 	}
 	switch r.Limit {
 	case "":
-	case authKey:
+	case authKey, forwardAuthKey:
 		add(stepAuth, outcomeRefuse, "%s: %s", r.Level, reasonWords(r))
 		return steps
 	default:
@@ -135,6 +138,9 @@ func happened(r proxy.Receipt) (steps []admin.Step) {
 
 // authKey is where a name and a password are asked for.
 const authKey = "basic_auth"
+
+// forwardAuthKey is where another program is asked.
+const forwardAuthKey = "forward_auth"
 
 // reasonWords says what refused or ended a request, beyond what its code says.
 func reasonWords(r proxy.Receipt) string {

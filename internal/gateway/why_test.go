@@ -60,6 +60,15 @@ func TestWhy(t *testing.T) {
 				r.Reason, r.Status, r.Level, r.Limit = tenancy.RateLimited, 429, `route "/x/"`, "client.requests"
 			}, "refuse rate_limited", "", "limits/refuse/route \"/x/\": limits.client.requests: rate_limited",
 		},
+		"vouched for": {
+			func(r *proxy.Receipt) { r.Tries, r.Vouching = []proxy.Try{lives}, 4*time.Millisecond }, "forward", "",
+			"auth/pass/auth services admit it, after 4ms; backend/pass/10.4.1.11:8080 answered, after 2s; answer/pass/200, with 12 bytes of body, after 3ms",
+		},
+		"no verdict": {
+			func(r *proxy.Receipt) {
+				r.Reason, r.Status, r.Level, r.Limit, r.Detail = tenancy.AuthUnavailable, 503, `tenant "acme"`, "forward_auth", "answered 500, which is no verdict"
+			}, "refuse auth_unavailable", "", "auth/refuse/tenant \"acme\": auth_unavailable: answered 500, which is no verdict",
+		},
 		"wrong password": {
 			func(r *proxy.Receipt) {
 				r.Reason, r.Status, r.Level, r.Limit, r.Asked = tenancy.AuthRequired, 401, `tenant "acme"`, "basic_auth", true
