@@ -43,7 +43,7 @@ type Receipt struct {
 
 // Try is one connection to a backend that a request used, or tried to open.
 type Try struct {
-	Backend string
+	Backend string        // with the address, where it is written by name
 	Took    time.Duration // until the head of the answer, or until it failed
 	Outcome string        // in words, of the backend
 	// Answered reports whether the head of an answer has come.
@@ -138,6 +138,9 @@ func (r *receipt) write(ex *exchange, now time.Time) {
 		t := &ex.tries.list[i]
 		r.tries[i] = keptTry{t.took, t.end, uint8(t.number)}
 		w.string(textBackend+i, t.backend, receiptNameMax)
+		if t.address.IsValid() {
+			w.address(textBackend+i, t.address)
+		}
 	}
 	w.bytes(textHost, ex.authority, receiptHostMax)
 	w.string(textLevel, ex.level, receiptHostMax)
@@ -199,8 +202,14 @@ func (w *textWriter) bytes(i int, s []byte, most int) {
 	}
 }
 
+// address appends the address to a backend's name.
+func (w *textWriter) address(i int, a netip.Addr) {
+	var room [48]byte // the longest address has 39 characters
+	w.bytes(i, append(a.AppendTo(append(room[:0], " ("...)), ')'), len(room))
+}
+
 func (w *textWriter) wrote(i, n int) {
-	w.r.lengths[i] = uint16(n)
+	w.r.lengths[i] += uint16(n)
 	w.at += n
 }
 

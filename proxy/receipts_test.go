@@ -166,7 +166,11 @@ func TestReceiptsAreBounded(t *testing.T) {
 	}
 	name(0)
 	ex.reason = tenancy.RateLimited
+	ex.tries.list[0].address = netip.MustParseAddr("2001:db8::10")
 	all.note(ex, time.Now())
+	if r, _ := all.find(name(0)); r.Tries[0].Backend != "app.internal:8080 (2001:db8::10)" || r.Path != string(ex.path) {
+		t.Errorf("%+v", r)
+	}
 	ex.reason = tenancy.NoReason
 	for n := range receiptsMost + 1 {
 		name(n + 1)
@@ -191,7 +195,7 @@ func sampleExchange(on *shelf) *exchange {
 	ex := &exchange{
 		peer: &peer{sni: "pa.acme.example", tenantID: "acme", listener: listener}, client: netip.MustParseAddr("2001:db8::7"),
 		method: []byte("GET"), authority: []byte("pa.acme.example"), path: []byte("/reports/2026/quarterly/index.html"),
-		proto: "HTTP/2.0", status: 200, backend: "10.4.1.10:8080", started: time.Now(), run: &running{receipts: on},
+		proto: "HTTP/2.0", status: 200, backend: "app.internal:8080", started: time.Now(), run: &running{receipts: on},
 	}
 	ex.tried(tryAnswered, 0, time.Now())
 	return ex

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -24,6 +25,7 @@ type tries struct {
 // try is one of them.
 type try struct {
 	backend string
+	address netip.Addr // which of the addresses of its name
 	took    time.Duration
 	end     tryEnd
 	number  syscall.Errno // of tryUnreached; 0 where the system has said nothing
@@ -64,7 +66,7 @@ var tryWords = [tryEnds]string{
 func (ex *exchange) tried(end tryEnd, number syscall.Errno, now time.Time) {
 	t := &ex.tries
 	if t.n < len(t.list) {
-		t.list[t.n] = try{ex.backend, now.Sub(t.at), end, number}
+		t.list[t.n] = try{ex.backend, ex.address, now.Sub(t.at), end, number}
 		t.n++
 	}
 	t.at = now

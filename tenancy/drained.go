@@ -82,20 +82,35 @@ func (l *levers) drains(r *Route, tenant string, now int64) *Order {
 	case d.whole != nil && d.whole.Holds(now):
 		return d.whole
 	}
-	var first *Order
-	for _, b := range r.plan.Backends {
+	first, all := d.ofPlan(r.plan, now)
+	if r.canary == nil || !all {
+		return first
+	}
+	// A canary may have all requests by now.
+	if next, all := d.ofPlan(r.canary.plan, now); !all {
+		return nil
+	} else if next != nil && next.endsBefore(first) {
+		return next
+	}
+	return first
+}
+
+// ofPlan reports whether every backend of a plan that the files have in use is
+// drained, and the order that ends first.
+func (d *drained) ofPlan(p *pool.Plan, now int64) (first *Order, all bool) {
+	for _, b := range p.Backends {
 		if b.State() != pool.Active {
 			continue
 		}
 		o := d.backends[b.Address()]
 		if o == nil || !o.Holds(now) {
-			return nil
+			return nil, false
 		}
 		if first == nil || o.endsBefore(first) {
 			first = o
 		}
 	}
-	return first
+	return first, first != nil
 }
 
 // endsBefore reports whether o is over before p is.
@@ -133,9 +148,11 @@ func (t *Trace) drained(l *levers, v Verdict, o *Order, now int64) {
 		return
 	}
 	var out []string
-	for _, b := range v.Route.plan.Backends {
-		if o := d.backends[b.Address()]; o != nil && o.Holds(now) {
-			out = append(out, b.Address()+" by "+o.String())
+	for _, p := range v.Route.Plans() {
+		for _, b := range p.Backends {
+			if o := d.backends[b.Address()]; o != nil && o.Holds(now) {
+				out = append(out, b.Address()+" by "+o.String())
+			}
 		}
 	}
 	switch text := strings.Join(out, ", "); {

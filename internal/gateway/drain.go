@@ -93,30 +93,45 @@ func nearestBackend(backend string, addresses []string) string {
 	return conf.Nearest(backend, addresses)
 }
 
-// drainNotes says which routes a drain of a backend has left with nobody who
-// takes requests.
-func drainNotes(pools []proxy.PoolStats, address string) []string {
+// drainNotes says which routes of a tenant a drain of a backend has left with
+// nobody who takes requests. A tenant that is drained as a whole is no surprise.
+func drainNotes(t *tenancy.Tenant, pools []proxy.PoolStats, address string) []string {
 	var notes []string
-	for _, p := range pools {
-		has, up, ejected := false, 0, 0
-		for _, b := range p.Backends {
-			has = has || b.Backend.Address() == address
-			switch b.Standing {
-			case pool.Up:
-				up++
-			case pool.Ejected:
-				ejected++
-			}
-		}
+	if t == nil || address == "" {
+		return nil
+	}
+	for _, r := range t.Routes() {
+		counts, has := standings(pools, r.Plan(), address)
+		left := "that takes requests: new ones are answered 503"
 		switch {
-		case !has || up > 0 || p.Plan.Rules.Optional:
-		case ejected > 0:
-			notes = append(notes, fmt.Sprintf("route %q has no backend left but such as are ejected for failing requests", p.Route))
-		default:
-			notes = append(notes, fmt.Sprintf("route %q has no backend left that takes requests: new ones are answered 503", p.Route))
+		case !has || counts[pool.Up] > 0:
+			continue
+		case r.Canary() != nil:
+			left = "but those of its canary"
+		case counts[pool.Ejected] > 0:
+			left = "but such as are ejected for failing requests"
+		}
+		if note := fmt.Sprintf("route %q has no backend left %s", r.Prefix(), left); !slices.Contains(notes, note) {
+			notes = append(notes, note)
 		}
 	}
 	return notes
+}
+
+// standings counts how the backends of a plan stand, and reports whether one of
+// them has the address.
+func standings(pools []proxy.PoolStats, p *pool.Plan, address string) (counts map[pool.Standing]int, has bool) {
+	counts = make(map[pool.Standing]int)
+	for _, stats := range pools {
+		if stats.Plan.Key() != p.Key() {
+			continue
+		}
+		for _, b := range stats.Backends {
+			has = has || b.Backend.Address() == address
+			counts[b.Standing]++
+		}
+	}
+	return counts, has
 }
 
 // drainProgress says how many requests are in progress where something is

@@ -192,6 +192,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	parts.Go(func() { g.watcher.run(background, g.tick) })
 
 	g.metrics.Ready(func() bool { return g.ready() == nil })
+	g.metrics.Levers(g.leverCounts)
 	served := make(chan error, 1)
 	go func() { served <- g.server.Serve(life, d.traffic) }()
 	g.serving.Store(true)

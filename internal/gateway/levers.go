@@ -14,6 +14,7 @@ import (
 
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
+	"gatehouse/internal/metrics"
 	"gatehouse/ipallow"
 	"gatehouse/tenancy"
 )
@@ -142,7 +143,7 @@ func (g *gateway) enforce(p *pull, actor string) (done admin.LeverDone, number u
 	done = admin.LeverDone{Order: p.LeverOrder, Until: order.Until, Generation: next.table.Generation()}
 	if p.Lever == admin.Drain {
 		done.InFlight = g.server.InFlight(p.tenant, p.backend)
-		done.Notes = drainNotes(g.server.Pools(p.tenant), p.backend)
+		done.Notes = drainNotes(next.table.Tenant(p.tenant), g.server.Pools(p.tenant), p.backend)
 	}
 	return done, number, nil
 }
@@ -257,6 +258,15 @@ func (g *gateway) leverStatus() []admin.LeverStatus {
 		add(admin.Drain, d.Of(), d.Order)
 	}
 	return list
+}
+
+// leverCounts counts what is in force.
+func (g *gateway) leverCounts() metrics.LeverCounts {
+	held := inForce(g.levers.orders(), time.Now())
+	return metrics.LeverCounts{
+		metrics.LeverBlock: len(held.Blocks), metrics.LeverSuspend: len(held.Suspended),
+		metrics.LeverMaintenance: len(held.Maintenance), metrics.LeverDrain: len(held.Drained),
+	}
 }
 
 // use has the data plane decide by a tree, with what operators have ordered and

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gatehouse/internal/admin"
+	"gatehouse/internal/metrics"
 	"gatehouse/internal/store"
 	"gatehouse/internal/store/storetest"
 	"gatehouse/tenancy"
@@ -169,6 +170,9 @@ func TestLeversBesideFiles(t *testing.T) {
 	enforce(admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.0/24", For: "1h", Why: "a test"})
 	if got := verdict(); got != "refuse blocked" {
 		t.Errorf("beside a broken main file the verdict is %s", got)
+	}
+	if got, want := h.leverCounts(), (metrics.LeverCounts{metrics.LeverBlock: 1}); got != want {
+		t.Errorf("counted are %v, want %v", got, want)
 	}
 	if list := h.leverStatus(); len(list) != 1 || list[0].Of != "203.0.113.0/24" || list[0].By != "uid 0" || list[0].Until.IsZero() {
 		t.Errorf("in force are %+v", list)

@@ -27,6 +27,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	e.counter(fieldsDropped, c.fieldsDropped.Load())
 	e.counter(panics, c.panics.Load())
 	e.state(&c.state)
+	e.levers(&c.levers)
 	e.scarce(&c.scarce)
 	e.lookups(&c.lookups)
 	e.encoders(&c.encoders)

@@ -147,7 +147,12 @@ func TestListenerAndServerSeries(t *testing.T) {
 	s.StateWritten(nil)
 	s.StateWritten(errors.New("full"))
 	s.Ready(func() bool { return true })
+	s.Levers(func() LeverCounts { return LeverCounts{LeverBlock: 3, LeverDrain: 1} })
 	wantLines(t, s,
+		`gatehouse_levers{lever="block"} 3`,
+		`gatehouse_levers{lever="suspend"} 0`,
+		`gatehouse_levers{lever="maintenance"} 0`,
+		`gatehouse_levers{lever="drain"} 1`,
 		`gatehouse_state_write_failures_total 1`,
 		`gatehouse_state_unsaved 1`,
 		`gatehouse_ready 1`,

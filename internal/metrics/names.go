@@ -106,6 +106,8 @@ var (
 		"Encoders that compress an answer at the moment, of all tenants together.")
 	encodersOf = desc("encoders",
 		"Encoders that there may be.")
+	leversInForce = desc("levers",
+		"Orders of operators in force that were given by command: networks blocked, tenants suspended or in maintenance, tenants and backends drained.", "lever")
 	ready = desc("ready",
 		"1 while the gateway takes traffic, as /readyz says.")
 	stateWriteFailures = desc("state_write_failures_total",

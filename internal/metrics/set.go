@@ -47,6 +47,7 @@ type Set struct {
 	quarantined   atomic.Int64
 	reloads       [len(ReloadResults)]atomic.Uint64
 	state         state
+	levers        levers
 	scarce        scarce
 	lookups       lookups
 	encoders      encoders
