@@ -1,10 +1,13 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
+	"gatehouse/internal/limit"
 	"gatehouse/internal/metrics"
+	"gatehouse/tenancy"
 )
 
 // LimitUse is one limit, and how near it is.
@@ -16,8 +19,8 @@ type LimitUse struct {
 	Now   string  // the same in words
 }
 
-// uses lists the limits of a tenant. The clients of a limit for each client are
-// counted; how near each of them is takes too long to tell.
+// uses lists the limits of a tenant. Of a limit for each client it is the client
+// that is nearest.
 func (r *running) uses(now int64) (list []LimitUse) {
 	for _, b := range r.levels {
 		for _, row := range b.rules.Rows() {
@@ -43,9 +46,57 @@ func (b *bound) use(key string, now int64) (used float64, words string) {
 		used = b.counted.flow.Used(now)
 		return used, fmt.Sprintf("%.0f%%", 100*used)
 	case "client.requests":
-		return 0, fmt.Sprintf("%d clients", b.counted.clients.Len(now))
+		return clientRate(b.counted.clients.Nearest(now, b.rules.Client.Requests))
+	case "client.in_flight":
+		clients, most := b.counted.held.Nearest()
+		return clientCount(clients, most, b.rules.Client.InFlight)
 	}
 	return 0, ""
+}
+
+// clientRate says how near the nearest of clients is to how often it may come.
+func clientRate(clients int, used float64) (float64, string) {
+	return used, fmt.Sprintf("%.0f%% of what the nearest of %d clients may send at once", 100*used, clients)
+}
+
+// clientCount says how near the nearest of clients is to how many it may have.
+func clientCount(clients, most, of int) (float64, string) {
+	return float64(most) / float64(of), fmt.Sprintf("%d of the nearest of %d clients", most, clients)
+}
+
+// ListenerLimits lists what one client may have of a listener by the table in
+// use, and how near the nearest client is. Connections count together for all
+// listeners.
+func (s *Server) ListenerLimits(l *tenancy.Listener) (list []LimitUse) {
+	snap := s.snapshot()
+	if snap == nil {
+		return nil
+	}
+	rules := cmp.Or(snap.table.Listener(l), l)
+	clients, most := s.budget.clients.Nearest()
+	of := cmp.Or(rules.Connections, connectionsPerClientMax)
+	use := LimitUse{Level: "listener " + rules.Name, Limit: "connections", Text: fmt.Sprint(of)}
+	use.Used, use.Now = clientCount(clients, most, of)
+	if list = append(list, use); rules.Handshakes.Burst == 0 {
+		return list
+	}
+	use = LimitUse{
+		Level: use.Level, Limit: "handshakes",
+		Text: fmt.Sprintf("%d at once, then one every %s", rules.Handshakes.Burst, rules.Handshakes.Every),
+	}
+	if k := s.shaker(rules.Name); k != nil {
+		use.Used, use.Now = clientRate(k.Nearest(s.clock.at(time.Now()), rules.Handshakes))
+	}
+	return append(list, use)
+}
+
+// shaker returns the handshakes of a listener's clients; nil where it is not
+// served.
+func (s *Server) shaker(listener string) *limit.Keyed {
+	if shakers := s.shakers.Load(); shakers != nil {
+		return (*shakers)[listener]
+	}
+	return nil
 }
 
 // measureLimits tells the metrics how near the limits are.

@@ -53,7 +53,7 @@ func cause(err error) error {
 
 // accept takes connections until the listener is closed.
 func (s *Server) accept(l Listener) {
-	counts, handshakes := s.metrics.Listener(l.Rules.Name), s.shakers[l.Rules.Name]
+	counts, handshakes := s.metrics.Listener(l.Rules.Name), s.shaker(l.Rules.Name)
 	pause := time.Duration(0)
 	for {
 		socket, err := l.Socket.Accept()

@@ -50,7 +50,7 @@ type Server struct {
 	hashing      limit.Gate // lets passwords be hashed, of all tenants together
 	rooms        rooms
 	// shakers are the handshakes of clients, by listener; since Serve.
-	shakers   map[string]*limit.Keyed
+	shakers   atomic.Pointer[map[string]*limit.Keyed]
 	registry  registry
 	checks    *pool.Checks // of backends
 	names     *pool.Names  // that backends are written by

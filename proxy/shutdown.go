@@ -54,10 +54,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	defer close(s.lifetime.done)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
-	s.shakers = make(map[string]*limit.Keyed, len(listeners))
+	shakers := make(map[string]*limit.Keyed, len(listeners))
 	for _, l := range listeners {
-		s.shakers[l.Rules.Name] = limit.NewKeyed(&s.room)
+		shakers[l.Rules.Name] = limit.NewKeyed(&s.room)
 	}
+	s.shakers.Store(&shakers)
 	var running sync.WaitGroup
 	running.Go(func() { s.sweeper(background) })
 	running.Go(func() { _ = s.checks.Run(background) })

@@ -113,8 +113,10 @@ func (s *Server) sweepPools(now time.Time) {
 		}
 		r.logins.sweep(now, s.clock.at(now))
 	}
-	for _, k := range s.shakers {
-		k.Sweep(s.clock.at(now))
+	if shakers := s.shakers.Load(); shakers != nil {
+		for _, k := range *shakers {
+			k.Sweep(s.clock.at(now))
+		}
 	}
 	for _, r := range snap.limited {
 		for _, l := range r.levels {

@@ -15,14 +15,15 @@ import (
 
 func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "status",
-		Short:   "Show how the running process is",
-		Long:    "Show how the running process is. Exit code 1 if it is not ready to take traffic.",
-		Example: "  gatehouse status\n  gatehouse status --json",
-		Args:    exactly(0, "no arguments"),
+		Use:   "status [TENANT]",
+		Short: "Show how the running process is, or one tenant of it",
+		Long: "Show how the running process is. Exit code 1 if it is not ready to take traffic. Of a tenant:\n" +
+			"every backend, and every limit with how near it is.",
+		Example: "  gatehouse status\n  gatehouse status --json\n  gatehouse status acme",
+		Args:    cobra.MaximumNArgs(1),
 	}
 	config, asJSON := configFlag(cmd), jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		socket, err := socketOf(*config)
 		if err != nil {
 			return err
@@ -30,6 +31,9 @@ func statusCommand() *cobra.Command {
 		status, err := admin.NewClient(socket).Status(cmd.Context())
 		if err != nil {
 			return err
+		}
+		if len(args) > 0 {
+			return oneTenant(cmd.OutOrStdout(), *asJSON, status, args[0])
 		}
 		if *asJSON {
 			err = printJSON(cmd.OutOrStdout(), status)
@@ -75,7 +79,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if err := printNames(w, s.Names, time.Now()); err != nil {
 		return err
 	}
-	printLimits(w, s.Tenants)
+	printLimits(w, s.Listeners, s.Tenants)
 	printMeans(w, s.Means, s.Tenants)
 	fmt.Fprintln(w)
 	if err := printLevers(w, s.Levers); err != nil {

@@ -28,6 +28,9 @@ type ListenerStatus struct {
 	Address  string `json:"address"`
 	Kind     string `json:"kind"`      // "http" or "https"
 	ClientIP string `json:"client_ip"` // "direct", "proxy_protocol" or "x_forwarded_for"
+	// Limits are what one client address may have of it. Connections count
+	// together for all listeners.
+	Limits []LimitStatus `json:"limits,omitempty"`
 }
 
 // TenantStatus is one tenant as it runs.

@@ -63,7 +63,9 @@ func (g *gateway) listenerStatus() []admin.ListenerStatus {
 		if l.Plain {
 			kind = "http"
 		}
-		list = append(list, admin.ListenerStatus{Address: l.Name, Kind: kind, ClientIP: l.Mode.String()})
+		list = append(list, admin.ListenerStatus{
+			Address: l.Name, Kind: kind, ClientIP: l.Mode.String(), Limits: limitStatus(g.server.ListenerLimits(l)),
+		})
 	}
 	return list
 }
@@ -88,12 +90,18 @@ func (g *gateway) tenantStatus(l *loaded, stats *proxy.Stats) []admin.TenantStat
 		s.Pools, s.Canaries = poolStatus(stats.Pools[t.ID()]), canaryStatus(stats.Canaries[t.ID()])
 		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
 		s.Means = partStatus(stats.Parts[t.ID()])
-		for _, l := range stats.Limits[t.ID()] {
-			s.Limits = append(s.Limits, admin.LimitStatus{Level: l.Level, Limit: l.Limit, Is: l.Text, Used: l.Used, Now: l.Now})
-		}
+		s.Limits = limitStatus(stats.Limits[t.ID()])
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b admin.TenantStatus) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// limitStatus shows limits as operators see them.
+func limitStatus(uses []proxy.LimitUse) (list []admin.LimitStatus) {
+	for _, u := range uses {
+		list = append(list, admin.LimitStatus{Level: u.Level, Limit: u.Limit, Is: u.Text, Used: u.Used, Now: u.Now})
+	}
 	return list
 }
 
