@@ -87,6 +87,9 @@ func (t *trip) pass(piece []byte) error {
 
 // deliver hands bytes of the answer to the client.
 func (t *trip) deliver(piece []byte) error {
+	if !t.ex.pay(&t.toll, len(piece), nil) {
+		return errClient
+	}
 	if err := t.ex.down.write(piece); err != nil {
 		return errClient
 	}

@@ -40,10 +40,15 @@ func nothingHeld() error { return nil }
 
 // rest waits for d, and reports whether the exchange goes on.
 func (ex *exchange) rest(d time.Duration) bool {
-	w := ex.watch
-	w.touch(unbounded)
+	ex.watch.touch(unbounded)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	<-timer.C
+	return ex.goesOn()
+}
+
+// goesOn reports whether nothing has ended the exchange.
+func (ex *exchange) goesOn() bool {
+	w := ex.watch
 	return !w.cut() && !w.aborted() && !w.backendExpired() && !w.expired()
 }

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"os"
-	"runtime"
 	"time"
 
 	"gatehouse/internal/compress"
@@ -19,13 +18,8 @@ const (
 	// long as it takes its answer, so no tenant gets all of them; an answer for
 	// which there is none goes out as it came.
 	encodersMax = 256
-	// encodersShare is the part of the processors that compresses at a time, as
-	// a divisor: the rest is always there for what cannot go without.
-	encodersShare = 2
-	// encodeWaitMax is how long a piece of a body waits for its turn of that;
-	// then it is coded all the same, so that an answer is late and not lost. A
-	// turn takes a millisecond, and each encoder waits for one at most.
-	encodeWaitMax = 5 * time.Second
+	// encodeCost is what each byte costs a processor, about 40 MB in a second.
+	encodeCost = 25 * time.Nanosecond
 	// flushAfter is how long a backend may pause before what it has said goes
 	// out: shorter than anybody notices, and longer than the pieces of one page
 	// are apart. Each time costs some bytes and a part of what is gained.
@@ -36,12 +30,10 @@ const (
 type encoding struct {
 	encoders compress.Encoders
 	places   *limit.Share // of encoders in use
-	turns    *limit.Fair  // processors: for encoders that compute, by tenant
 }
 
 func (e *encoding) init() {
 	e.places = limit.NewShare(encodersMax)
-	e.turns = limit.NewFair(max(1, runtime.GOMAXPROCS(0)/encodersShare), encodersMax)
 }
 
 // coded is the coding of an answer's body.
@@ -144,8 +136,12 @@ func (t *trip) dropEncoder() {
 	}
 }
 
-// encode codes a piece of the body, and hands on what comes of it.
+// encode codes a piece of the body when it is the tenant's turn to compute, and
+// hands on what comes of it.
 func (t *trip) encode(piece []byte) error {
+	if !t.ex.owe(&t.toll, time.Duration(len(piece))*encodeCost, nil) {
+		return errClient
+	}
 	t.coded.in += int64(len(piece))
 	return t.deliverCoded(func(x *compress.Encoder) ([]byte, error) { return x.Encode(piece) })
 }
@@ -162,32 +158,17 @@ func (t *trip) endEncoding() error {
 
 // deliverCoded has the encoder do something, and hands on what it brings out.
 func (t *trip) deliverCoded(do func(*compress.Encoder) ([]byte, error)) error {
-	out := t.inTurn(do)
-	t.coded.out += int64(len(out))
-	if len(out) == 0 {
-		return nil
-	}
-	return t.deliver(out)
-}
-
-// inTurn computes when it is the tenant's turn. Neither client nor backend is
-// waited for meanwhile: what is coded is handed on after the turn.
-func (t *trip) inTurn(do func(*compress.Encoder) ([]byte, error)) []byte {
-	turns, tenant := t.ex.s.encoding.turns, t.ex.verdict.Tenant
-	turn := turns.Enter(tenant.ID(), tenant.Weight())
-	if turn != nil {
-		t.ex.watch.touch(unbounded)
-	}
-	if turn == nil || turn.Wait(encodeWaitMax) {
-		defer turns.Leave()
-	}
 	t.coded.busy = true
 	out, err := do(t.coded.encoder)
 	if err != nil {
 		panic(err) // a fault of the encoder: it writes to memory
 	}
 	t.coded.busy = false
-	return out
+	t.coded.out += int64(len(out))
+	if len(out) == 0 {
+		return nil
+	}
+	return t.deliver(out)
 }
 
 // readPiece reads a piece of the body. What came before, and is still in the

@@ -285,29 +285,28 @@ func TestEncodersRunOut(t *testing.T) {
 	}
 }
 
-// TestEncodeInTurn: while the processors' part for compressing is taken, a piece
-// waits for its turn.
+// TestEncodeInTurn: while processors are busy, a piece waits for its turn.
 func TestEncodeInTurn(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, map[string]string{"acme": compressing})
+	const length = 64 << 10
+	w := busyWorld(t, map[string]string{"acme": compressing}, 10)
 	w.answerWith(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/html")
-		_, _ = rw.Write(applicationPage(5000))
+		_, _ = rw.Write(applicationPage(length))
 	})
-	turns, held := w.server.encoding.turns, 0
-	for turns.Enter("others", 1) == nil {
-		held++
-	}
-	came := make(chan *http.Response, 1)
 	c := w.client("direct", "127.0.0.1", false)
-	go func() { came <- want(t, c, "GET", "/", "Accept-Encoding: gzip") }()
-	eventually(t, "the piece waits", func() bool { return turns.Waiting() == 2 })
-	for range held + 1 { // and the one that was given to them before
-		turns.Leave()
-	}
-	answer := <-came
-	if got, err := io.ReadAll(decoder(t, answer)); err != nil || len(got) != 5000 {
-		t.Errorf("%d bytes, %v", len(got), err)
+	body := make(chan []byte, 1)
+	go func() {
+		got, err := io.ReadAll(decoder(t, want(t, c, "GET", "/", "Accept-Encoding: gzip")))
+		if err != nil {
+			t.Error(err)
+		}
+		body <- got
+	}()
+	turns := w.server.processors.fair
+	eventually(t, "a piece waits", func() bool { return turns.Waiting() == 1 })
+	if got := giveUntil(turns, body); len(got) != length {
+		t.Errorf("%d bytes of %d", len(got), length)
 	}
 }
 

@@ -41,7 +41,6 @@ type conn struct {
 	// The following belong to the goroutine of the handshake.
 	refusal     tenancy.Reason
 	certificate *tls.Certificate
-	signs       bool // holds a slot of Server.signing
 
 	claims    claims
 	estate    estate
@@ -52,7 +51,6 @@ type conn struct {
 
 // Read hands out what arrived with the PROXY header, then what the socket has.
 func (c *conn) Read(p []byte) (int, error) {
-	c.signed()
 	if len(c.early) == 0 {
 		n, err := c.Conn.Read(p)
 		c.watch.pace.read.Add(int64(n))
@@ -68,7 +66,6 @@ func (c *conn) Read(p []byte) (int, error) {
 // Write writes to the socket. Over HTTP/2 the client has the idle time to take
 // each piece, which is one TLS record at most; HTTP/1.1 times its writes itself.
 func (c *conn) Write(p []byte) (int, error) {
-	c.signed()
 	c.watch.pace.written.Add(int64(len(p)))
 	if c.multiplexed.Load() {
 		c.watch.sending(c.peer.timeouts.Idle)

@@ -148,6 +148,9 @@ func (s *Server) serveExchange(ex *exchange) {
 	ex.begin()
 	defer s.conclude(ex)
 	s.judge(ex)
+	if !s.takeTurn(ex) {
+		return
+	}
 	if ex.verdict.Action != tenancy.Forward {
 		ex.retry = s.retryOf(&ex.verdict)
 		s.refuse(ex, ex.verdict.Status, ex.verdict.Reason)

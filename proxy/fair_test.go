@@ -2,17 +2,14 @@ package proxy
 
 import (
 	"testing"
-
-	"gatehouse/internal/limit"
 )
 
 // TestHandshakesAreShared: while the processors are busy handshakes wait, and of
 // too many those of the tenant with the most are closed.
 func TestHandshakesAreShared(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, twoTenants)
-	w.server.signing = limit.NewFair(1, 2)
-	w.server.signing.Enter("busy", 1)
+	w := busyWorld(t, twoTenants, 2)
+	turns := w.server.processors.fair
 	dial := func(host string) <-chan error {
 		done := make(chan error, 1)
 		go func() {
@@ -21,15 +18,19 @@ func TestHandshakesAreShared(t *testing.T) {
 		}()
 		return done
 	}
+	if err := <-dial("a.example"); err != nil { // has the one turn that comes by itself
+		t.Fatal(err)
+	}
 	first := dial("a.example")
-	eventually(t, "one waits", func() bool { return w.server.signing.Waiting() == 1 })
+	eventually(t, "one waits", func() bool { return turns.Waiting() == 1 })
 	second := dial("a.example")
-	eventually(t, "two wait", func() bool { return w.server.signing.Waiting() == 2 })
+	eventually(t, "two wait", func() bool { return turns.Waiting() == 2 })
 	other := dial("b.example")
 	if err := <-second; err == nil {
 		t.Error("the last handshake of the tenant with the most is served")
 	}
-	w.server.signing.Leave()
+	for turns.Next() {
+	}
 	for name, done := range map[string]<-chan error{"the first": first, "the other tenant's": other} {
 		if err := <-done; err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -111,7 +111,7 @@ func (s *Server) enter(ex *exchange, i int) bool {
 
 // queue waits for the ticket's turn. The exchange is over when its client leaves
 // or is cut meanwhile; it may be inside all the same.
-func (s *Server) queue(ex *exchange, ticket *limit.Ticket) (inside, over bool) {
+func (s *Server) queue(ex *exchange, ticket ticket) (inside, over bool) {
 	w, began := ex.watch, time.Now()
 	w.attach(waiter{ticket}, unbounded)
 	w.waiting(true)
@@ -131,8 +131,14 @@ func (s *Server) queue(ex *exchange, ticket *limit.Ticket) (inside, over bool) {
 	return inside, false
 }
 
+// ticket is a place in a queue.
+type ticket interface {
+	Wait() (inside bool)
+	Cancel()
+}
+
 // waiter is a ticket that a watch can end the wait of.
-type waiter struct{ *limit.Ticket }
+type waiter struct{ ticket }
 
 // SetDeadline is called with deadlines in the past alone.
 func (w waiter) SetDeadline(time.Time) error {

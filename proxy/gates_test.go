@@ -19,8 +19,11 @@ import (
 
 // newGatedWorld serves one tenant, and another one beside it without limits.
 func newGatedWorld(t testing.TB, plane DataPlane, limits string) *world {
-	w := newWorldOn(t, map[string]string{"globex": twoTenants["globex"], "acme": gatedTenant(limits)}, plane)
-	return w
+	return newWorldOn(t, gatedTenants(limits), plane)
+}
+
+func gatedTenants(limits string) map[string]string {
+	return map[string]string{"globex": twoTenants["globex"], "acme": gatedTenant(limits)}
 }
 
 func gatedTenant(limits string) string {

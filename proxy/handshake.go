@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"time"
 
+	"gatehouse/internal/limit"
 	"gatehouse/tenancy"
 	"gatehouse/tlsconfig"
 )
@@ -15,7 +17,6 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 	c.watch.arm(c.peer.timeouts.Header)
 	t := tls.Server(c, s.greeting)
 	err := t.HandshakeContext(context.Background())
-	c.signed()
 	s.budget.shaken(c)
 	switch {
 	case c.refusal != tenancy.NoReason:
@@ -77,17 +78,25 @@ func (s *Server) join(c *conn, tenant *running) bool {
 	return false
 }
 
-// sign waits until the handshake may compute, for a tenant or for nobody's. Where
-// too many wait, those of the tenant with the most for its weight may not: the
-// connection is closed, and false.
+// sign waits until the handshake may compute. Where too many wait, those of the
+// tenant with the most for its weight may not: the connection is closed, and
+// false.
 func (s *Server) sign(c *conn, tenant string, weight int) bool {
-	turn := s.signing.Enter(tenant, weight)
-	c.signs = turn == nil || turn.Wait(c.peer.timeouts.Header)
-	if !c.signs {
+	var turn limit.Turn
+	s.processors.fair.Enter(&turn, tenant, weight, handshakeCost)
+	late := time.NewTimer(c.peer.timeouts.Header)
+	defer late.Stop()
+	signs := false
+	select {
+	case signs = <-turn.Given():
+	case <-late.C:
+		signs = turn.Withdraw()
+	}
+	if !signs {
 		c.refusal = tenancy.TooManyConnections
 		c.sever()
 	}
-	return c.signs
+	return signs
 }
 
 // settle notes which host the handshake named.
@@ -115,15 +124,6 @@ func (s *Server) tenantOf(sni string) (id string, ok bool) {
 		return "", false
 	}
 	return host.Tenant().ID(), true
-}
-
-// signed gives back the slot that lets a handshake compute, when it begins to
-// wait for the network.
-func (c *conn) signed() {
-	if c.signs {
-		c.signs = false
-		c.server.signing.Leave()
-	}
 }
 
 // refused counts a connection that is refused before it has carried anything,

@@ -101,7 +101,7 @@ func (s *Server) shaker(listener string) *limit.Keyed {
 
 // measureLimits tells the metrics how near the limits are.
 func (s *Server) measureLimits(now int64) {
-	s.metrics.Scarce(s.signing.Waiting())
+	s.metrics.Scarce(s.processors.fair.Waiting(), s.processors.crowded.Load())
 	s.means.measure(s.metrics)
 	s.metrics.Encoders(s.encoding.places.Taken())
 	snap := s.snapshot()

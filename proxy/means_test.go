@@ -14,8 +14,10 @@ import (
 // meansWorld serves two tenants that share so much of one of the means. Requests
 // for /slow wait until answer is closed.
 func meansWorld(t *testing.T, plane DataPlane, k kind, all int) (w *world, answer chan struct{}) {
-	w = newGatedWorld(t, plane, "request_buffer: 20KiB\n")
-	w.server.means.shares[k] = limit.NewShare(all)
+	w = newWorldOf(t, &world{
+		tenants: gatedTenants("request_buffer: 20KiB\n"),
+		prepare: func(s *Server) { s.means.shares[k] = limit.NewShare(all) },
+	}, plane)
 	answer = make(chan struct{})
 	t.Cleanup(func() {
 		select {

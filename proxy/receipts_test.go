@@ -136,7 +136,7 @@ func TestReceiptTries(t *testing.T) {
 // Which limit of which level has refused is told, and why a head was.
 func TestReceiptDetails(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, tenantWith("limits: {requests: 1/s, burst: 1}\nroutes: {/c/: {limits: {client: {requests: 1/s, burst: 1}}}}\n", namedBackend(t, "a", nil)), setup{})
+	g := startGateway(t, tenantWith("limits: {requests: 1/h, burst: 1}\nroutes: {/c/: {limits: {client: {requests: 1/h, burst: 1}}}}\n", namedBackend(t, "a", nil)), setup{})
 	answer := func(request string) Receipt {
 		c := g.dial(t)
 		defer c.Close()

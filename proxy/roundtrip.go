@@ -44,6 +44,7 @@ type trip struct {
 	interims  int
 	told100   bool // the client has been told to send its body
 
+	toll         toll // of the answer's body
 	trailersPass bool // those behind the answer's body
 	coded        coded
 }

@@ -58,7 +58,6 @@ func (s *Server) contain(c *conn) {
 	if fault == nil {
 		return
 	}
-	c.signed()
 	_ = c.Close()
 	s.faulty("a connection met a fault of the gateway and was closed", c, fault)
 }

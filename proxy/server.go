@@ -17,17 +17,6 @@ import (
 	"gatehouse/tlsconfig"
 )
 
-// signersPerCPU is how many handshakes may compute at the same time on each
-// processor. One computes and one is ready to; a thousand that were ready would
-// stand between an established connection and its processor for a quarter of a
-// second (a handshake takes about 260 µs).
-const signersPerCPU = 2
-
-// signersWaitMax is how many may wait for that: what two processors compute in
-// half a second. Of more, those of the tenant with the most for its weight are
-// closed.
-const signersWaitMax = 4096
-
 // Server is the data plane: it accepts connections, asks the table in use what
 // to do with each, and moves the bytes. New makes one, Apply gives it a table,
 // Serve runs it. All methods may be called at the same time.
@@ -42,7 +31,7 @@ type Server struct {
 	certificates atomic.Pointer[tlsconfig.Index]
 	policies     *tlsconfig.Policies
 	greeting     *tls.Config // picks a policy for each ClientHello
-	signing      *limit.Fair // a slot for each handshake that computes
+	processors   *processors
 	means        *means
 	encoding     encoding
 	budget       budget
@@ -82,13 +71,13 @@ func New(o Options) *Server {
 		o.Signing = token.NewKey()
 	}
 	s := &Server{
-		options: o,
-		log:     o.Log,
-		metrics: o.Metrics,
-		clock:   newClock(),
-		signing: limit.NewFair(signersPerCPU*runtime.GOMAXPROCS(0), signersWaitMax),
-		access:  newAccessLog(o),
-		checks:  pool.NewChecks(),
+		options:    o,
+		log:        o.Log,
+		metrics:    o.Metrics,
+		clock:      newClock(),
+		processors: newProcessors(),
+		access:     newAccessLog(o),
+		checks:     pool.NewChecks(),
 	}
 	s.names = s.newNames(o.Finder)
 	s.sweepEvery = tick

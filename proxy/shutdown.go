@@ -63,6 +63,7 @@ func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	running.Go(func() { s.sweeper(background) })
 	running.Go(func() { _ = s.checks.Run(background) })
 	running.Go(func() { _ = s.names.Run(background) })
+	running.Go(func() { s.processors.run(background) })
 	if s.access != nil {
 		go s.access.run(background) // its destination may block for ever
 	}

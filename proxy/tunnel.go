@@ -138,12 +138,13 @@ const tunnelRoom = 2 << 10
 
 // copy is one direction. Unless it ends in order, so does the other one.
 func (p *pipe) copy(to, from clientStream, count *atomic.Int64) {
+	var owes toll
 	small := make([]byte, tunnelRoom)
 	buffer, large := small, (*copyBuffer)(nil)
 	defer func() { p.giveLarge(large) }()
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && !p.pass(to, buffer[:n], count) {
+		if n > 0 && !(p.ex.pay(&owes, n, nil) && p.pass(to, buffer[:n], count)) {
 			p.sever()
 			return
 		}

@@ -29,7 +29,9 @@ type upload struct {
 	ex    *exchange
 	conn  *pool.Conn
 	times tenancy.Timeouts
-	held  []byte        // the body, where it was read before; nil: it comes from the client
+	held  []byte // the body, where it was read before; nil: it comes from the client
+	toll  toll
+	quit  chan struct{} // closed when it is to stop waiting for its turn
 	done  chan struct{} // closed when it has ended; the errors are read after that
 	// stopped says that whatever goes wrong from now on is our doing.
 	stopped atomic.Bool
@@ -43,14 +45,14 @@ func (t *trip) startUpload() {
 	if t.buffered || t.up != nil {
 		return
 	}
-	t.up = &upload{ex: t.ex, conn: t.conn, times: t.times, done: make(chan struct{})}
+	t.up = &upload{ex: t.ex, conn: t.conn, times: t.times, quit: make(chan struct{}), done: make(chan struct{})}
 	go t.up.run()
 }
 
 // startHeldUpload passes on a body that is held. The time until the answer goes
 // on meanwhile: it is the backend alone that is waited for.
 func (t *trip) startHeldUpload(body []byte) {
-	t.up = &upload{ex: t.ex, conn: t.conn, held: body, done: make(chan struct{})}
+	t.up = &upload{ex: t.ex, conn: t.conn, held: body, quit: make(chan struct{}), done: make(chan struct{})}
 	go t.up.run()
 }
 
@@ -59,7 +61,9 @@ func (t *trip) stopUpload() {
 	if t.up == nil || t.up.over() {
 		return
 	}
-	t.up.stopped.Store(true)
+	if !t.up.stopped.Swap(true) {
+		close(t.up.quit)
+	}
 	if t.up.held == nil && !t.ex.body.ended() {
 		t.ex.body.stop()
 	}
@@ -133,7 +137,7 @@ func (u *upload) stream() {
 			if chunked {
 				piece = enchunk(buffer, n)
 			}
-			if !u.write(piece) {
+			if !u.ex.pay(&u.toll, n, u.quit) || !u.write(piece) {
 				return
 			}
 		}

@@ -51,8 +51,9 @@ type world struct {
 	tenants map[string]string       // YAML of the tenants' files; {backend} is the tenant's own
 	files   fstest.MapFS            // beside them
 	served  chan error
-	finder  pool.Finder // of backends' names; nil: the system's
-	rests   bool        // the sweeper: ticks pass when the test says so
+	finder  pool.Finder   // of backends' names; nil: the system's
+	rests   bool          // the sweeper: ticks pass when the test says so
+	prepare func(*Server) // before it serves; may be nil
 
 	mu       sync.Mutex
 	backends map[string]*httptest.Server
@@ -100,7 +101,7 @@ func newWorldOf(t testing.TB, w *world, plane DataPlane) *world {
 	*w = world{
 		t: t, metrics: metrics.New(ReasonNames()...), log: &lines{}, events: &lines{},
 		sockets: make(map[string]net.Listener), tenants: maps.Clone(w.tenants), files: w.files,
-		backends: make(map[string]*httptest.Server), served: make(chan error, 1), rests: w.rests, finder: w.finder,
+		backends: make(map[string]*httptest.Server), served: make(chan error, 1), rests: w.rests, finder: w.finder, prepare: w.prepare,
 	}
 	w.server = New(Options{
 		Log:        slog.New(slog.NewTextHandler(w.events, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -113,6 +114,9 @@ func newWorldOf(t testing.TB, w *world, plane DataPlane) *world {
 	})
 	if w.rests {
 		w.server.sweepEvery = 1000 * time.Hour
+	}
+	if w.prepare != nil {
+		w.prepare(w.server)
 	}
 	for _, name := range []string{"plain", "direct", "proxied", "forwarded"} {
 		socket, err := net.Listen("tcp", "127.0.0.1:0")

@@ -6,29 +6,31 @@ import (
 	"time"
 )
 
-// cost is what one turn takes of a party with weight 1, in units of virtual time.
-const cost = 1 << 20
-
-// Fair shares a few slots between parties by weight while there are fewer slots
-// than are wanted. Otherwise it is a look at a number.
+// Fair is a queue in which parties wait for turns of something that is scarce,
+// and get them by weight. Somebody calls Next whenever there is some of it.
 //
-// It is start-time fair queuing (Goyal, Vin and Cheng, 1997) with turns of equal
-// cost. Each turn begins in virtual time when its party's former one ended, or
-// now; the earliest is next. So parties that want more than their share get turns
-// in the ratio of their weights, and one that has asked for less is next at once:
-// with deficit round robin it would wait for a turn of each of the others. When
-// too many wait, the last of the party with the longest queue for its weight is
-// turned away, whoever came last.
+// It is start-time fair queuing (Goyal, Vin and Cheng, 1997). Each turn begins in
+// virtual time when its party's former one ended, or now, and lasts as long as it
+// costs, divided by the weight; the earliest to begin is next. So parties that
+// want more than their share get it in the ratio of their weights, whatever their
+// turns cost, and one that has asked for less is next at once: with deficit round
+// robin it would wait for a turn of each of the others. When too many wait, the
+// last of the party with the longest queue for its weight is turned away, whoever
+// came last.
 type Fair struct {
 	mu      sync.Mutex
-	free    int
-	slots   int
 	most    int   // turns that may wait
 	waiting int   // turns that do
 	now     int64 // virtual time: when the turn began that was given last
 	parties map[string]*party
+	pruneAt int   // the number of parties at which those are forgotten that are owed nothing
 	order   queue // parties that wait, the one whose turn is next first
+	asked   chan struct{}
 }
+
+// partiesFew is how many parties are remembered before it is worth looking for
+// some to forget.
+const partiesFew = 256
 
 // party is one of those that share.
 type party struct {
@@ -39,38 +41,36 @@ type party struct {
 	place  int // in the order
 }
 
-// Turn is a place in a queue for a slot.
+// Turn is a place in the queue. A zero Turn may be used for one place after the
+// other.
 type Turn struct {
 	fair  *Fair
 	owner *party
 	begin int64
-	given chan bool // holds the outcome: a slot, or turned away
+	given chan bool // holds the outcome: a turn, or turned away
 }
 
-// NewFair returns so many free slots. At most waiting turns wait for them.
-func NewFair(slots, waiting int) *Fair {
-	return &Fair{free: slots, slots: slots, most: waiting, parties: make(map[string]*party)}
+// NewFair returns a queue in which at most waiting turns wait.
+func NewFair(waiting int) *Fair {
+	return &Fair{most: waiting, parties: make(map[string]*party), pruneAt: partiesFew, asked: make(chan struct{}, 1)}
 }
 
-// Enter gives a slot to a party (nil), or a turn to wait for one. A weight is at
-// least 1. Whoever has got a slot calls Leave.
-func (f *Fair) Enter(name string, weight int) *Turn {
+// Asked receives something when a turn begins to wait.
+func (f *Fair) Asked() <-chan struct{} { return f.asked }
+
+// Enter puts t into the queue, for a turn of a party that takes cost. A weight is
+// at least 1.
+func (f *Fair) Enter(t *Turn, name string, weight int, cost time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p := f.parties[name]
-	if p == nil {
-		p = &party{name: name}
-		f.parties[name] = p
-	}
+	p := f.party(name)
 	p.weight = int64(weight)
 	begin := max(f.now, p.end)
-	p.end = begin + cost/p.weight
-	if f.free > 0 {
-		f.free--
-		f.now = begin
-		return nil
+	p.end = begin + int64(cost)/p.weight
+	t.fair, t.owner, t.begin = f, p, begin
+	if t.given == nil {
+		t.given = make(chan bool, 1)
 	}
-	t := &Turn{fair: f, owner: p, begin: begin, given: make(chan bool, 1)}
 	p.turns = append(p.turns, t)
 	if len(p.turns) == 1 {
 		heap.Push(&f.order, p)
@@ -78,26 +78,44 @@ func (f *Fair) Enter(name string, weight int) *Turn {
 	if f.waiting++; f.waiting > f.most {
 		f.shed()
 	}
-	return t
+	select {
+	case f.asked <- struct{}{}:
+	default:
+	}
 }
 
-// Leave gives a slot to the next, or keeps it free.
-func (f *Fair) Leave() {
+// party returns who has a name, and forgets others now and then.
+func (f *Fair) party(name string) *party {
+	p := f.parties[name]
+	if p != nil {
+		return p
+	}
+	if len(f.parties) >= f.pruneAt {
+		for name, p := range f.parties {
+			if len(p.turns) == 0 && p.end <= f.now {
+				delete(f.parties, name)
+			}
+		}
+		f.pruneAt = max(partiesFew, 2*len(f.parties))
+	}
+	p = &party{name: name}
+	f.parties[name] = p
+	return p
+}
+
+// Next gives the next turn; false when none waits.
+func (f *Fair) Next() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.order) == 0 {
-		if f.free++; f.free == f.slots {
-			// Nobody is owed anything any more.
-			clear(f.parties)
-			f.now = 0
-		}
-		return
+		return false
 	}
 	p := f.order[0]
 	t := p.turns[0]
 	f.now = t.begin
 	f.remove(p, 0)
 	t.given <- true
+	return true
 }
 
 // shed turns away the last turn of the party that has the most for its weight.
@@ -128,20 +146,12 @@ func (f *Fair) remove(p *party, i int) {
 	}
 }
 
-// Wait waits for the turn, for d at most, and reports whether there is a slot.
-func (t *Turn) Wait(d time.Duration) (slot bool) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case slot = <-t.given:
-		return slot
-	case <-timer.C:
-	}
-	return t.withdraw()
-}
+// Given receives true when the turn has come, false when it was turned away.
+func (t *Turn) Given() <-chan bool { return t.given }
 
-// withdraw gives the turn up, unless it has come meanwhile.
-func (t *Turn) withdraw() (slot bool) {
+// Withdraw gives the turn up, and reports whether it has come meanwhile. It is
+// not called after something was received from Given.
+func (t *Turn) Withdraw() (come bool) {
 	f := t.fair
 	f.mu.Lock()
 	defer f.mu.Unlock()

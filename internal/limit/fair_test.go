@@ -9,68 +9,90 @@ import (
 	"time"
 )
 
-// crowd asks for slots as fast as it gets them, from many sides, and counts what
+// crowd asks for turns as fast as it gets them, from many sides, and counts what
 // it gets.
 type crowd struct {
 	name    string
 	weight  int
 	askers  int
-	got     int
+	cost    time.Duration // of each turn; 0 for a millisecond
+	got     time.Duration
 	longest time.Duration
 }
 
-// share lets crowds ask for slots for a while, each of which is held for a
-// millisecond.
+// share lets crowds ask for turns of a processor for a while. Each takes as long
+// as it costs, and the processor does one after the other.
 func share(f *Fair, crowds []*crowd, span time.Duration) {
-	var all sync.WaitGroup
+	var all, processor sync.WaitGroup
 	var mu sync.Mutex
 	until := time.Now().Add(span)
+	done := make(chan struct{})
+	took := make(chan time.Duration)
 	for _, c := range crowds {
+		if c.cost == 0 {
+			c.cost = time.Millisecond
+		}
 		for range c.askers {
 			all.Go(func() {
+				var turn Turn
 				for time.Now().Before(until) {
 					began := time.Now()
-					if turn := f.Enter(c.name, c.weight); turn != nil && !turn.Wait(time.Minute) {
+					f.Enter(&turn, c.name, c.weight, c.cost)
+					if !<-turn.Given() {
 						<-time.After(time.Millisecond)
 						continue
 					}
 					mu.Lock()
 					if time.Now().Before(until) {
-						c.got++
+						c.got += c.cost
 					}
 					c.longest = max(c.longest, time.Since(began))
 					mu.Unlock()
-					<-time.After(time.Millisecond)
-					f.Leave()
+					took <- c.cost
 				}
 			})
 		}
 	}
+	processor.Go(func() {
+		for {
+			for f.Next() {
+				<-time.After(<-took)
+			}
+			select {
+			case <-f.Asked():
+			case <-done:
+				return
+			}
+		}
+	})
 	all.Wait()
+	close(done)
+	processor.Wait()
 }
 
 func TestFairShares(t *testing.T) {
 	for name, crowds := range map[string][]*crowd{
-		"two alike, one of them louder": {{name: "a", weight: 1, askers: 200}, {name: "b", weight: 1, askers: 20}},
-		"one and three":                 {{name: "a", weight: 1, askers: 50}, {name: "b", weight: 3, askers: 50}},
-		"three of all sizes":            {{name: "a", weight: 1, askers: 100}, {name: "b", weight: 2, askers: 30}, {name: "c", weight: 7, askers: 60}},
+		"two alike, one of them louder":     {{name: "a", weight: 1, askers: 200}, {name: "b", weight: 1, askers: 20}},
+		"one and three":                     {{name: "a", weight: 1, askers: 50}, {name: "b", weight: 3, askers: 50}},
+		"three of all sizes":                {{name: "a", weight: 1, askers: 100}, {name: "b", weight: 2, askers: 30}, {name: "c", weight: 7, askers: 60}},
+		"large turns and small ones":        {{name: "a", weight: 1, askers: 40, cost: 10 * time.Millisecond}, {name: "b", weight: 1, askers: 40}},
+		"large turns of one that has three": {{name: "a", weight: 3, askers: 40, cost: 5 * time.Millisecond}, {name: "b", weight: 1, askers: 40}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := NewFair(4, 10_000)
-				share(f, crowds, 2*time.Second)
-				total, weights := 0, 0
+				share(NewFair(10_000), crowds, 4*time.Second)
+				total, weights := time.Duration(0), 0
 				for _, c := range crowds {
 					total += c.got
 					weights += c.weight
 				}
-				if total < 7900 {
-					t.Errorf("%d turns were given in 2 s, want nearly 8000: slots stay free", total)
+				if total < 3900*time.Millisecond {
+					t.Errorf("turns of %v were given in 4 s: the processor rests", total)
 				}
 				for _, c := range crowds {
 					want := float64(total) * float64(c.weight) / float64(weights)
 					if off := math.Abs(float64(c.got)-want) / want; off > 0.05 {
-						t.Errorf("%s got %d turns of %d, want %.0f within 5 %%", c.name, c.got, total, want)
+						t.Errorf("%s got %v of %v, want %v within 5 %%", c.name, c.got, total, time.Duration(want))
 					}
 				}
 			})
@@ -82,15 +104,14 @@ func TestFairShares(t *testing.T) {
 // others wait.
 func TestFairIsQuickForTheModest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := NewFair(2, 10_000)
 		crowds := []*crowd{{name: "modest", weight: 1, askers: 1}}
 		for i := range 10 {
 			crowds = append(crowds, &crowd{name: fmt.Sprint("loud", i), weight: 1, askers: 100})
 		}
-		share(f, crowds, time.Second)
-		// It asks anew a millisecond after each turn: a turn of each of the others
-		// may lie in between.
-		if got := crowds[0].longest; got > 8*time.Millisecond {
+		share(NewFair(10_000), crowds, time.Second)
+		// It asks anew after each turn: a turn of each of the others may lie in
+		// between, two of those that began when its own did.
+		if got := crowds[0].longest; got > 22*time.Millisecond {
 			t.Errorf("the modest one waited for %v", got)
 		}
 		if crowds[1].longest < 100*time.Millisecond {
@@ -99,72 +120,102 @@ func TestFairIsQuickForTheModest(t *testing.T) {
 	})
 }
 
-// TestFairSheds: when too many wait, it is the loud one that is turned away.
-func TestFairSheds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := NewFair(1, 10)
-		f.Enter("loud", 1)
-		var loud, modest []*Turn
-		for range 10 {
-			loud = append(loud, f.Enter("loud", 1))
-		}
-		for range 4 {
-			modest = append(modest, f.Enter("modest", 1))
-		}
-		if n := f.Waiting(); n != 10 {
-			t.Errorf("%d wait, want 10", n)
-		}
-		for i, turn := range loud[6:] {
-			if turn.Wait(time.Hour) {
-				t.Errorf("turn %d of the loud one was given", i+6)
-			}
-		}
-		for range 10 {
-			f.Leave()
-		}
-		for i, turn := range append(loud[:6:6], modest...) {
-			if !turn.Wait(time.Hour) {
-				t.Errorf("turn %d was not given", i)
-			}
-		}
-		heavy := NewFair(1, 3)
-		heavy.Enter("light", 1)
-		turns := []*Turn{heavy.Enter("light", 1), heavy.Enter("heavy", 3), heavy.Enter("heavy", 3), heavy.Enter("heavy", 3)}
-		heavy.Enter("light", 1)
-		if turns[0].Wait(time.Second) || turns[1].Wait(0) {
-			t.Error("a turn was given that nobody left")
-		}
-	})
+// enter returns a turn that waits.
+func enter(f *Fair, name string, weight int) *Turn {
+	t := new(Turn)
+	f.Enter(t, name, weight, time.Millisecond)
+	return t
 }
 
-func TestFairTimesOut(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := NewFair(1, 10)
-		f.Enter("a", 1)
-		began := time.Now()
-		if f.Enter("b", 1).Wait(time.Second) || time.Since(began) != time.Second {
-			t.Errorf("it waited for %v, want a second and nothing", time.Since(began))
+// outcome returns what became of a turn: "waits", "given" or "turned away".
+func outcome(t *Turn) string {
+	select {
+	case given := <-t.Given():
+		if given {
+			return "given"
 		}
-		if n := f.Waiting(); n != 0 {
-			t.Errorf("%d wait, want none", n)
+		return "turned away"
+	default:
+		return "waits"
+	}
+}
+
+// TestFairSheds: when too many wait, it is the loud one that is turned away.
+func TestFairSheds(t *testing.T) {
+	f := NewFair(10)
+	var loud, modest []*Turn
+	for range 10 {
+		loud = append(loud, enter(f, "loud", 1))
+	}
+	for range 4 {
+		modest = append(modest, enter(f, "modest", 1))
+	}
+	if n := f.Waiting(); n != 10 {
+		t.Errorf("%d wait, want 10", n)
+	}
+	for i, turn := range loud[6:] {
+		if got := outcome(turn); got != "turned away" {
+			t.Errorf("turn %d of the loud one is %s", i+6, got)
 		}
-		f.Leave()
-		if turn := f.Enter("b", 1); turn != nil {
-			t.Error("the slot is not free")
+	}
+	for f.Next() {
+	}
+	for i, turn := range append(loud[:6:6], modest...) {
+		if got := outcome(turn); got != "given" {
+			t.Errorf("turn %d is %s", i, got)
 		}
-		f.Leave()
-		if n := len(f.parties); n != 0 {
-			t.Errorf("%d parties are remembered when all is free", n)
+	}
+	heavy := NewFair(3)
+	turns := []*Turn{enter(heavy, "light", 1), enter(heavy, "heavy", 3), enter(heavy, "heavy", 3), enter(heavy, "light", 1)}
+	for i, want := range []string{"waits", "waits", "waits", "turned away"} {
+		if got := outcome(turns[i]); got != want {
+			t.Errorf("turn %d is %s, want %s", i, got, want)
 		}
-	})
+	}
+}
+
+// TestFairWithdraws: a turn that is given up is nobody's, and one that has come
+// meanwhile is said to have.
+func TestFairWithdraws(t *testing.T) {
+	f := NewFair(10)
+	first, second := enter(f, "a", 1), enter(f, "a", 1)
+	if first.Withdraw() || f.Waiting() != 1 {
+		t.Errorf("it had not come, and %d wait, want 1", f.Waiting())
+	}
+	if !f.Next() || !second.Withdraw() {
+		t.Error("the other one has not come")
+	}
+	if f.Next() {
+		t.Error("a turn was given to nobody")
+	}
+	f.Enter(first, "b", 1, time.Millisecond)
+	if f.Next(); outcome(first) != "given" {
+		t.Error("a turn cannot be used again")
+	}
+}
+
+// TestFairForgets: parties that are owed nothing are not remembered for ever.
+func TestFairForgets(t *testing.T) {
+	f := NewFair(10)
+	for i := range 100 * partiesFew {
+		enter(f, fmt.Sprint("tenant", i), 1)
+		f.Next()
+		// Time goes on.
+		enter(f, "clock", 1)
+		f.Next()
+	}
+	if n := len(f.parties); n > 2*partiesFew {
+		t.Errorf("%d parties are remembered, want %d at most", n, 2*partiesFew)
+	}
 }
 
 func BenchmarkFair(b *testing.B) {
-	f := NewFair(4, 100)
+	f := NewFair(100)
+	var turn Turn
 	b.ReportAllocs()
-	f.Enter("other", 1)
 	for b.Loop() {
-		f.Enter("acme", 1)
-		f.Leave()
+		f.Enter(&turn, "acme", 1, time.Millisecond)
+		f.Next()
+		<-turn.Given()
 	}
 }

@@ -53,15 +53,18 @@ func (e emitter) means(t *Tenant) {
 
 // scarce is what all tenants share.
 type scarce struct {
-	waiting atomic.Int64
-	taken   [len(MeansNames)]atomic.Int64
-	of      [len(MeansNames)]atomic.Int64
+	waiting    atomic.Int64
+	processors atomic.Bool // are scarce
+	taken      [len(MeansNames)]atomic.Int64
+	of         [len(MeansNames)]atomic.Int64
 }
 
-// Scarce notes how many handshakes wait to compute.
-func (s *Set) Scarce(waiting int) {
+// Scarce notes how many turns of processors are waited for, and whether
+// processors are scarce.
+func (s *Set) Scarce(waiting int, scarce bool) {
 	if s != nil {
 		s.scarce.waiting.Store(int64(waiting))
+		s.scarce.processors.Store(scarce)
 	}
 }
 
@@ -74,7 +77,12 @@ func (s *Set) MeansTaken(m Means, taken, of int) {
 }
 
 func (e emitter) scarce(s *scarce) {
-	e.gauge(handshakesWaiting, float64(s.waiting.Load()))
+	e.gauge(turnsWaiting, float64(s.waiting.Load()))
+	scarce := 0.0
+	if s.processors.Load() {
+		scarce = 1
+	}
+	e.gauge(processorsScarce, scarce)
 	for m, name := range MeansNames {
 		e.gauge(meansTaken, float64(s.taken[m].Load()), name)
 		e.gauge(meansOf, float64(s.of[m].Load()), name)

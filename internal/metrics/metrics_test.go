@@ -62,7 +62,7 @@ func TestTenantSeries(t *testing.T) {
 	a.LimitUsed(LimitWebSockets, 1)
 	a.LimitUsed(LimitWebSockets, -1)
 	a.Queued(3)
-	s.Scarce(1)
+	s.Scarce(1, true)
 	s.MeansTaken(MeansMemory, 2, 3)
 	s.Tenant("acme").Holds(func() []int { return []int{0, 5, 0, 0} })
 	s.Tenant("acme").Shed(MeansConnections)
@@ -80,7 +80,8 @@ func TestTenantSeries(t *testing.T) {
 		`gatehouse_limit_used_ratio{limit="requests",tenant="acme"} 0.25`,
 		`gatehouse_limit_used_ratio{limit="in_flight",tenant="acme"} 1`,
 		`gatehouse_requests_queued{tenant="acme"} 3`,
-		`gatehouse_handshakes_waiting 1`,
+		`gatehouse_turns_waiting 1`,
+		`gatehouse_processors_scarce 1`,
 		`gatehouse_means_taken{means="memory"} 2`,
 		`gatehouse_means{means="memory"} 3`,
 		`gatehouse_tenant_means{means="goroutines",tenant="acme"} 5`,

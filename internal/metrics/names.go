@@ -96,8 +96,10 @@ var (
 		"Request fields removed because their name could pass for another one at a backend.")
 	panics = desc("panics_total",
 		"Requests and connections that ended in a fault of the gateway itself.")
-	handshakesWaiting = desc("handshakes_waiting",
-		"TLS handshakes that wait to compute because the processors are busy with others.")
+	turnsWaiting = desc("turns_waiting",
+		"Handshakes, pieces of bodies and, while processors are scarce, requests that wait for their turn of one.")
+	processorsScarce = desc("processors_scarce",
+		"1 while what is ready to run waits for a processor, so that tenants take turns by their weights.")
 	meansTaken = desc("means_taken",
 		"How much is taken of what all tenants share: bytes of memory by estimate, goroutines, connections of clients, connections to backends.", "means")
 	meansOf = desc("means",

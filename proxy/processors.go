@@ -1,0 +1,160 @@
+package proxy
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/internal/limit"
+)
+
+// What work costs a processor, in turns of the fair queue. Measured on one of 2
+// GHz; only the ratios matter.
+const (
+	handshakeCost = 300 * time.Microsecond
+	requestCost   = 40 * time.Microsecond
+	pieceCost     = 8 * time.Microsecond // of a body, whatever its length
+	byteCost      = time.Nanosecond      // of each byte of it
+)
+
+const (
+	// turnsWaitMax is how many turns may wait: handshakes of a second. Of more,
+	// those of the tenant with the most for its weight are turned away.
+	turnsWaitMax = 4096
+
+	// quantum is what bodies may take of a processor before they wait for a
+	// turn: 200 KiB or so, which makes the price of a turn, 3 µs, one in a
+	// hundred. crowdedQuantum is the same while others wait.
+	quantum        = 256 * time.Microsecond
+	crowdedQuantum = 50 * time.Microsecond
+
+	// lookEvery is how often it is looked whether processors are scarce, as long
+	// as requests come; restAfter is when that ends.
+	lookEvery = 5 * time.Millisecond
+	restAfter = time.Second
+
+	// requestsFew is how many requests between two looks are none worth looking.
+	requestsFew = 4
+
+	// crowdedAt is how long something that has become ready waits for a
+	// processor when they are scarce, twice in a row. crowdedFor is how long
+	// they are taken for scarce after somebody has waited.
+	crowdedAt  = time.Millisecond
+	crowdedFor = 100 * time.Millisecond
+)
+
+// processors shares the computing time of the process out to tenants. What is
+// ready to run, Go's scheduler runs in the order of its coming, whoever has how
+// much of it, and it asks the network for more only when nothing is left or
+// after 10 ms: one tenant's thousand uploads stand before another's request. So
+// what computes for long waits here for a turn, a few are given at a time, and
+// the next only once the network was asked. Handshakes always wait, bodies now
+// and then, and as long as processors are scarce each request does.
+type processors struct {
+	fair    *limit.Fair
+	width   int         // turns given at a time
+	crowded atomic.Bool // processors are scarce
+	asked   atomic.Uint32
+	resting atomic.Bool // nobody looks whether they are
+	stirred chan struct{}
+
+	// The following belong to run.
+	looked time.Time // when a look was last worth it
+	late   int       // looks in a row that found processors scarce
+	waited time.Time // when somebody last waited behind those whose turn it was
+	ticker *time.Ticker
+	// round returns when everybody has had a processor who was ready, those
+	// included whom the network has made so.
+	round func()
+}
+
+func newProcessors() *processors {
+	return &processors{
+		fair:    limit.NewFair(turnsWaitMax),
+		width:   runtime.GOMAXPROCS(0),
+		stirred: make(chan struct{}, 1),
+	}
+}
+
+// run gives turns until ctx ends. Without a bell, which takes a system that has
+// no descriptor left, turns are given without a look at the network.
+func (p *processors) run(ctx context.Context) {
+	if p.round == nil {
+		p.round = runtime.Gosched
+		if b, err := newBell(); err == nil {
+			p.round = b.ring
+			defer b.close()
+		}
+	}
+	p.ticker = time.NewTicker(lookEvery)
+	defer p.ticker.Stop()
+	p.looked = time.Now()
+	for {
+		if p.give() {
+			p.round()
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.fair.Asked():
+		case <-p.stirred:
+			p.resting.Store(false)
+			p.looked = time.Now()
+			p.ticker.Reset(lookEvery)
+		case <-p.ticker.C:
+			p.look(time.Now())
+		}
+	}
+}
+
+// give gives as many turns as there are processors, and reports whether it gave
+// any.
+func (p *processors) give() bool {
+	n := 0
+	for n < p.width && p.fair.Next() {
+		n++
+	}
+	if n > 0 && p.fair.Waiting() > 0 {
+		p.waited = time.Now()
+		p.crowded.Store(true)
+	}
+	return n > 0
+}
+
+// look finds out whether processors are scarce, unless hardly anything was asked
+// for since the last look.
+func (p *processors) look(now time.Time) {
+	if p.crowded.Load() && now.Sub(p.waited) > crowdedFor {
+		p.crowded.Store(false)
+	}
+	if p.asked.Swap(0) < requestsFew {
+		if p.late = 0; now.Sub(p.looked) > restAfter && !p.crowded.Load() {
+			p.ticker.Stop()
+			p.resting.Store(true)
+		}
+		return
+	}
+	p.looked = now
+	p.round()
+	if time.Since(now) < crowdedAt {
+		p.late = 0
+		return
+	}
+	if p.late++; p.late > 1 {
+		p.waited = time.Now()
+		p.crowded.Store(true)
+	}
+}
+
+// stir notes a request, and reports whether it waits for its turn.
+func (p *processors) stir() (waits bool) {
+	if p.asked.Add(1) == 1 && p.resting.Load() {
+		select {
+		case p.stirred <- struct{}{}:
+		default:
+		}
+	}
+	return p.crowded.Load()
+}

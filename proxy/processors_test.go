@@ -1,0 +1,200 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gatehouse/internal/limit"
+)
+
+// TestBellRings: it rings every time, however fast it is rung, and not at all
+// once it is closed.
+func TestBellRings(t *testing.T) {
+	t.Parallel()
+	b, err := newBell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rang := make(chan struct{})
+	go func() {
+		defer close(rang)
+		for range 300 {
+			b.ring()
+		}
+		b.close()
+		b.ring()
+	}()
+	select {
+	case <-rang:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the bell is silent")
+	}
+}
+
+// TestProcessorsAreLookedAt: processors are scarce when what is ready waits for
+// them twice in a row, and are not when nobody waits for a while. Nobody looks
+// when nothing is asked for.
+func TestProcessorsAreLookedAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rounds, takes := 0, time.Duration(0)
+		p := newProcessors()
+		p.round = func() {
+			rounds++
+			<-time.After(takes)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go p.run(ctx)
+		ask := func(d time.Duration) {
+			for range d / time.Millisecond {
+				p.stir()
+				p.stir()
+				<-time.After(time.Millisecond)
+			}
+			synctest.Wait()
+		}
+		if ask(time.Second); p.crowded.Load() || rounds < 190 {
+			t.Errorf("after %d rounds that took nothing processors are scarce: %v", rounds, p.crowded.Load())
+		}
+		takes = 2 * time.Millisecond
+		if ask(20 * time.Millisecond); !p.crowded.Load() {
+			t.Error("what is ready waits for 2 ms, and processors are not scarce")
+		}
+		takes = 0
+		if ask(200 * time.Millisecond); p.crowded.Load() {
+			t.Error("nobody waits any more, and processors are scarce")
+		}
+		<-time.After(2 * time.Second)
+		synctest.Wait()
+		if before := rounds; !p.resting.Load() {
+			t.Error("nothing is asked for, and somebody looks")
+		} else if ask(20 * time.Millisecond); rounds == before || p.resting.Load() {
+			t.Error("requests come, and nobody looks")
+		}
+	})
+}
+
+// TestRequestsTakeTurns: while processors are scarce, who has asked for less is
+// next.
+func TestRequestsTakeTurns(t *testing.T) {
+	t.Parallel()
+	w := busyWorld(t, twoTenants, 10)
+	turns := w.server.processors.fair
+	c := w.client("direct", "127.0.0.1", true)
+	for _, host := range []string{"a.example", "b.example"} { // so that connections are open
+		if status := giveUntil(turns, w.start(c, "https://"+host+"/")); status != http.StatusOK {
+			t.Fatalf("%s: status %d", host, status)
+		}
+	}
+	w.server.processors.crowded.Store(true)
+	var answers []<-chan int
+	for i, url := range []string{"https://a.example/", "https://a.example/", "https://b.example/"} {
+		answers = append(answers, w.start(c, url))
+		eventually(t, "it waits", func() bool { return turns.Waiting() == i+1 })
+	}
+	first, second, other := answers[0], answers[1], answers[2]
+	turns.Next()
+	turns.Next()
+	for name, answer := range map[string]<-chan int{"the first": first, "the other tenant's": other} {
+		if got := <-answer; got != http.StatusOK {
+			t.Errorf("%s is answered with %d", name, got)
+		}
+	}
+	if n := turns.Waiting(); n != 1 {
+		t.Errorf("%d wait, want the second of the one that had a turn", n)
+	}
+	if got := giveUntil(turns, second); got != http.StatusOK {
+		t.Errorf("the second is answered with %d", got)
+	}
+}
+
+// TestBodiesTakeTurns: both directions of a large body wait for turns, and a
+// client that leaves does not wait for its own.
+func TestBodiesTakeTurns(t *testing.T) {
+	t.Parallel()
+	const length = 1 << 20
+	w := busyWorld(t, twoTenants, 10)
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			n, _ := io.Copy(io.Discard, r.Body)
+			if n != length {
+				rw.WriteHeader(http.StatusTeapot)
+			}
+			return
+		}
+		_, _ = rw.Write(make([]byte, length))
+	})
+	c := w.client("direct", "127.0.0.1", false)
+	turns := w.server.processors.fair
+	giveUntil(turns, w.start(c, "https://b.example/"))
+	for name, ask := range map[string]func() (*http.Response, error){
+		"answer": func() (*http.Response, error) { return c.Get("https://b.example/") },
+		"request": func() (*http.Response, error) {
+			return c.Post("https://b.example/", "", bytes.NewReader(make([]byte, length)))
+		},
+	} {
+		done := make(chan error, 1)
+		go func() {
+			res, err := ask()
+			if err == nil {
+				_, err = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+			done <- err
+		}()
+		given := 0
+		for waits := true; waits; {
+			select {
+			case err := <-done:
+				if waits = false; err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			default:
+				if turns.Next() {
+					given++
+				}
+			}
+		}
+		if given < 3 || given > 40 {
+			t.Errorf("the body of the %s took %d turns, want a few", name, given)
+		}
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://b.example/", strings.NewReader(""))
+	go func() {
+		if res, err := c.Do(req); err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+	}()
+	eventually(t, "its body waits", func() bool { return turns.Waiting() == 1 })
+	leave()
+	eventually(t, "nobody waits", func() bool { return turns.Waiting() == 0 })
+}
+
+// busyWorld is a world whose processors are busy with the first turn: others come
+// when the test says so, and so many wait for them.
+func busyWorld(t *testing.T, tenants map[string]string, waiting int) *world {
+	return newWorldOf(t, &world{tenants: tenants, prepare: func(s *Server) {
+		s.processors.fair = limit.NewFair(waiting)
+		s.processors.round = func() { <-t.Context().Done() }
+	}}, planeOf(t))
+}
+
+// giveUntil gives turns until something comes of done.
+func giveUntil[T any](turns *limit.Fair, done <-chan T) T {
+	for {
+		select {
+		case got := <-done:
+			return got
+		default:
+			turns.Next()
+		}
+	}
+}
