@@ -24,11 +24,10 @@ const (
 	backendConnsMax = 524_288
 )
 
-// What things cost of memory. Prices are measured and rounded up; see
-// TestPrices.
+// What things cost of memory, as measured: docs/performance.md has the figures.
 const (
-	// restPrice is a connection of HTTP/1.1 at rest, 15 KiB.
-	restPrice = 16 << 10
+	// restPrice is a connection of HTTP/1.1 at rest.
+	restPrice = 20 << 10
 	// connPrice is a connection between accept and the end of its handshake, and
 	// one of HTTP/2.
 	connPrice = 32 << 10
