@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,14 +55,27 @@ func (w *world) answers(t *testing.T, n int) map[string]int {
 // TestCanary: a tenant moves to another pool by way of a canary. One that fails is given up, also over a restart;
 // one that is not there costs no request; the mirror sees copies, and nobody waits for it.
 func TestCanary(t *testing.T) {
-	t.Parallel()
+	for _, plane := range []string{"own", "standard"} {
+		t.Run(plane, func(t *testing.T) {
+			t.Parallel()
+			testCanary(t, plane)
+		})
+	}
+}
+
+func testCanary(t *testing.T, plane string) {
 	w := newWorld(t)
+	text, err := os.ReadFile(w.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "gatehouse.yaml", string(text)+"data_plane: "+plane+"\n")
 	blue, green := startRelease(t, "blue"), startRelease(t, "green")
-	text := func(beside string) string {
+	tenant := func(beside string) string {
 		return acmeText("pool:blue") + fmt.Sprintf("pools: {blue: {backends: [%q]}, green: {backends: [%q]}}\n", blue.URL, green.URL) + beside
 	}
 	canary := func(weight int) string {
-		return text(fmt.Sprintf("canary: {backends: pool:green, weight: %d%%, abort_if: {errors: 50%%, of: 10}}\n", weight))
+		return tenant(fmt.Sprintf("canary: {backends: pool:green, weight: %d%%, abort_if: {errors: 50%%, of: 10}}\n", weight))
 	}
 	w.write(t, "tenants/acme.yaml", canary(100))
 	green.status.Store(http.StatusInternalServerError)
@@ -88,7 +102,7 @@ func TestCanary(t *testing.T) {
 	}
 
 	shadow := startRelease(t, "shadow")
-	w.write(t, "tenants/acme.yaml", text(fmt.Sprintf("mirror: {backends: [%q]}\n", shadow.URL)))
+	w.write(t, "tenants/acme.yaml", tenant(fmt.Sprintf("mirror: {backends: [%q]}\n", shadow.URL)))
 	w.reload(t)
 	if got := w.answers(t, 20); got["200 blue"] != 20 || blue.copies.Load() != 0 {
 		t.Errorf("beside a mirror: answers %v, want blue", got)
