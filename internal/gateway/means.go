@@ -19,13 +19,25 @@ import (
 const memoryShared = 2
 
 // memoryToShare returns what the tenants share of the memory that the process
-// may use: of GOMEMLIMIT, else of what its control group may use, else of what
-// the machine has.
+// may use, and tells the garbage collector of a bound that it does not know: that
+// of its control group, beyond which the kernel ends the process.
 func memoryToShare() int64 {
-	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
-		return limit / memoryShared
+	bound, share := memoryBounds(debug.SetMemoryLimit(-1), groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), machineMemory())
+	debug.SetMemoryLimit(bound)
+	return share
+}
+
+// memoryBounds returns what is to bound the collector, and what is shared: half
+// of GOMEMLIMIT, else of what the control group may use, else of what the machine
+// has.
+func memoryBounds(limit, group, machine int64) (bound, share int64) {
+	switch {
+	case limit != math.MaxInt64:
+		return limit, limit / memoryShared
+	case group < machine:
+		return group / 10 * 9, group / memoryShared
 	}
-	return min(groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), machineMemory()) / memoryShared
+	return limit, machine / memoryShared
 }
 
 // machineMemory returns how many bytes of memory the machine has.

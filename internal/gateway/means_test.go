@@ -47,6 +47,22 @@ func TestGroupMemory(t *testing.T) {
 	}
 }
 
+func TestMemoryBounds(t *testing.T) {
+	const none, gib = math.MaxInt64, 1 << 30
+	for _, test := range []struct{ limit, group, machine, bound, share int64 }{
+		{2 * gib, none, 8 * gib, 2 * gib, gib},
+		{2 * gib, gib, 8 * gib, 2 * gib, gib},
+		{none, none, 8 * gib, none, 4 * gib},
+		{none, 1000, 8 * gib, 900, 500},
+		{none, 9 * gib, 8 * gib, none, 4 * gib},
+	} {
+		bound, share := memoryBounds(test.limit, test.group, test.machine)
+		if bound != test.bound || share != test.share {
+			t.Errorf("%+v: %d bound the collector and %d are shared", test, bound, share)
+		}
+	}
+}
+
 // TestWhatThereIs: this machine has memory and descriptors.
 func TestWhatThereIs(t *testing.T) {
 	if n := machineMemory(); n < 64<<20 || n == math.MaxInt64 {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -127,7 +128,7 @@ func newBulk(t *testing.T) *bulk {
 			}
 		case r.Method != http.MethodGet:
 			_, _ = io.Copy(io.Discard, r.Body)
-		case r.URL.Path == "/large":
+		case strings.HasSuffix(r.URL.Path, "/large"):
 			for range bulkAnswer / len(piece) {
 				if _, err := w.Write(piece); err != nil {
 					return
