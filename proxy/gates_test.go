@@ -199,6 +199,7 @@ func (w *world) start(c *http.Client, url string) <-chan int {
 			status <- -1
 			return
 		}
+		_, _ = io.Copy(io.Discard, response.Body) // so that the connection is used again
 		response.Body.Close()
 		status <- response.StatusCode
 	}()
