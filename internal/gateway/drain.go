@@ -64,14 +64,7 @@ func (l *loaded) knowsDrained(tenant, backend string) error {
 	if t == nil {
 		return fmt.Errorf("tenant %q is not served, and its backends are not known; drain the tenant", tenant)
 	}
-	var addresses []string
-	for _, r := range t.Routes() {
-		for _, p := range r.Plans() {
-			for _, b := range p.Backends {
-				addresses = append(addresses, b.Address())
-			}
-		}
-	}
+	addresses := drainable(t)
 	if slices.Contains(addresses, backend) {
 		return nil
 	}
@@ -80,6 +73,25 @@ func (l *loaded) knowsDrained(tenant, backend string) error {
 		hint = fmt.Sprintf("; did you mean %s/%s?", tenant, near)
 	}
 	return fmt.Errorf("tenant %q has no backend %q%s", tenant, backend, hint)
+}
+
+// drainable lists the addresses of a tenant's backends: those of its routes, of
+// what stands beside them, and its auth services.
+func drainable(t *tenancy.Tenant) (addresses []string) {
+	add := func(p *pool.Plan) {
+		for _, b := range p.Backends {
+			addresses = append(addresses, b.Address())
+		}
+	}
+	for _, r := range t.Routes() {
+		for _, p := range r.Plans() {
+			add(p)
+		}
+	}
+	for _, a := range t.AuthServices() {
+		add(a.Plan())
+	}
+	return addresses
 }
 
 // nearestBackend is the address that was probably meant: the only one of that
@@ -113,6 +125,11 @@ func drainNotes(t *tenancy.Tenant, pools []proxy.PoolStats, address string) []st
 		}
 		if note := fmt.Sprintf("route %q has no backend left %s", r.Prefix(), left); !slices.Contains(notes, note) {
 			notes = append(notes, note)
+		}
+	}
+	for _, a := range t.AuthServices() {
+		if counts, has := standings(pools, a.Plan(), address); has && counts[pool.Up] == 0 {
+			notes = append(notes, fmt.Sprintf("forward_auth of %s has no service left: what it is asked about is refused", a.Name()))
 		}
 	}
 	return notes
