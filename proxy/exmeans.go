@@ -9,10 +9,20 @@ import (
 // when it runs short, the tenant with the most for its weight is refused first.
 func (s *Server) takeMeans(ex *exchange) bool {
 	ex.party = ex.run.party
-	if ex.hold(exchangePrice) && (!ex.multiplexed() || ex.spawn()) {
+	if ex.hold(s.priceOf(ex)) && (!ex.multiplexed() || ex.spawn()) {
 		return true
 	}
 	return s.refuseFor(ex, tenancy.TooManyInFlight, inFlightRetry)
+}
+
+// priceOf is what the exchange costs without bodies. Where the library has read
+// its head, a large one lies in memory twice: as its fields and as ours. Elsewhere
+// it has a buffer, which the connection pays for.
+func (s *Server) priceOf(ex *exchange) int {
+	if s.standard == nil && !ex.multiplexed() {
+		return exchangePrice
+	}
+	return exchangePrice + max(2*headBytes(ex)-headRoom, 0)
 }
 
 // multiplexed reports whether the exchange is one of several on a connection,

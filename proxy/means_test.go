@@ -214,12 +214,28 @@ func TestWithoutMemory(t *testing.T) {
 // TestLargeHeadWithoutMemory: a head that there is no memory for is 503.
 func TestLargeHeadWithoutMemory(t *testing.T) {
 	t.Parallel()
-	w, _ := meansWorld(t, OwnPlane, memory, 9*(connPrice+20<<10)/8)
-	c := w.client("direct", "127.0.0.1", false)
-	if got := post(t, c, 0, false, strings.Repeat("h", 40<<10)); got != http.StatusServiceUnavailable {
-		t.Errorf("a large head: %d, want 503", got)
+	for name, test := range map[string]struct {
+		plane  DataPlane
+		enough int // for a request with a small head
+	}{
+		"own":      {OwnPlane, connPrice + exchangePrice},
+		"standard": {StandardPlane, connPrice + exchangePrice + 20<<10},
+		"http2":    {OwnPlane, connPrice + exchangePrice + 20<<10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := meansWorld(t, test.plane, memory, 9*test.enough/8)
+			c := w.client("direct", "127.0.0.1", name == "http2")
+			if got := post(t, c, 0, false, "small"); got != http.StatusOK {
+				t.Errorf("a small head: %d, want 200", got)
+			}
+			w.nothingHeld(c)
+			if got := post(t, c, 0, false, strings.Repeat("h", 60<<10)); got != http.StatusServiceUnavailable {
+				t.Errorf("a large head: %d, want 503", got)
+			}
+			w.nothingHeld(c)
+		})
 	}
-	w.nothingHeld(c)
 }
 
 // TestConnectionsAreShared: a tenant that opens all the connections it can leaves

@@ -215,6 +215,14 @@ func TestMemoryPressure(t *testing.T) {
 	other := w.pour(t, clientOfGlobex, "globex.example", otherRate)
 	other.after(time.Second)
 
+	// Requests over HTTP/2 that wait for their backend.
+	var streams []*codes
+	for range 5 {
+		c := w.client(t, clientOfAcme, "h2")
+		get(t, c, w.url("acme.example", "/"), 200)
+		streams = append(streams, w.askMany(t, c, 100))
+	}
+	eventually(t, answerTime, "many requests wait", func() bool { return w.metric(t, `gatehouse_requests_in_flight{tenant="acme"}`) > 300 })
 	greedy := newCrowd(t)
 	body := strings.Repeat("x", 3<<20)
 	// Bodies that are held before a backend is taken, until the last byte comes.
@@ -247,6 +255,13 @@ func TestMemoryPressure(t *testing.T) {
 		t.Error("the log does not tell that memory is short")
 	}
 	greedy.home()
+	backend.release()
+	for i, c := range streams {
+		c.wait()
+		if c.of(200)+c.of(503) != 100 {
+			t.Errorf("the answers on connection %d are %v, want 200, and 503 for some", i, c.counts)
+		}
+	}
 	w.servesAgain(t)
 	eventually(t, answerTime, "nothing is held any more", func() bool { return w.metric(t, taken) < 8<<20 })
 }
