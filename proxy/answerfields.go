@@ -104,6 +104,7 @@ func (ex *exchange) answerFields() []http1.Field {
 	if ex.dealt > 0 {
 		ex.addBucket()
 	}
+	ex.addPlace()
 	w.fields = append(w.fields, ex.cookies...)
 	ex.addStanding(dated)
 	return w.fields

@@ -35,7 +35,7 @@ func (t *trip) next(n int, now time.Time) *pool.Member {
 	t.ex.run.metrics.CanaryPassed()
 	t.round.Release()
 	p := t.ex.run.pools[t.ex.verdict.Route.Index()]
-	t.round = p.Round(t.ex.placement(p.Plan().Rules.Balance), t.repeatable())
+	t.begin(p, now)
 	return t.round.Next(now)
 }
 

@@ -21,6 +21,8 @@ type trip struct {
 	why   tenancy.Reason
 	round pool.Round
 
+	places placesBrought // that the client has brought
+
 	canary    *canary // whose request it is; nil for none
 	blameless bool    // the last attempt failed for no fault of the backend
 
@@ -78,7 +80,7 @@ func (t *trip) run(ex *exchange) {
 	t.until = ex.notAfter(began.Add(attemptsTime * t.times.Connect))
 	t.mirror()
 	p := t.choose()
-	t.round = p.Round(ex.placement(p.Plan().Rules.Balance), t.repeatable())
+	t.begin(p, began)
 	ex.run.retries.budget.Done(ex.s.clock.at(began))
 	most := t.attempts()
 	for n, now := 0, began; n < most && (n == 0 || now.Before(t.until)); n, now = n+1, time.Now() {

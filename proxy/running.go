@@ -37,8 +37,9 @@ type running struct {
 	bounds  [][]bound
 	counted map[string]*ceiling
 	retries *retries
-	logins  *logins // nil if nobody has asked for a password
-	levels  []bound // each once, a narrower one before those that are wider
+	sticky  *stickyKeys // nil where no client is kept with a backend
+	logins  *logins     // nil if nobody has asked for a password
+	levels  []bound     // each once, a narrower one before those that are wider
 }
 
 // newRunning builds the running half of a tenant and adopts the pools of the
@@ -49,6 +50,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 	if r.retries = new(retries); former != nil {
 		r.retries = former.retries
 	}
+	r.sticky = s.stickyOf(t)
 	r.party = s.means.party(t.ID(), t.Weight(), former, r.metrics)
 	r.metrics.Holds(r.party.holds)
 	for _, route := range routes {
@@ -105,6 +107,7 @@ func (b *poolBuilder) find(plan *pool.Plan, label string) (p *pool.Pool, known b
 		Owner:  b.tenant.ID(),
 		Take:   func() bool { return m.take(owner, backendConns, 1) },
 		Give:   func() { m.give(owner, backendConns, 1) },
+		Place:  r.sticky.placing(),
 		Drains: b.drains,
 		Adopt:  func(key string) *pool.Member { return b.former.orphan(key, r) },
 		Notify: func(c pool.Transition) { b.server.backendChanged(r.metrics, c) },

@@ -203,6 +203,9 @@ func planWords(p *pool.Plan) string {
 	if balance := p.Rules.Balance; len(names) > 1 && balance != (pool.Balance{}) {
 		text += ", " + balance.String()
 	}
+	if sticky := p.Rules.Sticky; len(names) > 1 && sticky != (pool.Sticky{}) {
+		text += ", " + sticky.String()
+	}
 	if slow := p.Rules.SlowStart; len(names) > 1 && slow != 0 {
 		text += ", slow start " + slow.String()
 	}

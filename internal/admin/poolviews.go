@@ -8,6 +8,7 @@ type PoolStatus struct {
 	Route    string          `json:"route"`          // the first that has them
 	Label    string          `json:"label"`          // pool:NAME, else the route; with canary or mirror behind it where it is one
 	Balance  string          `json:"balance"`
+	Sticky   string          `json:"sticky,omitempty"` // how clients are kept with a backend
 	Backends []BackendStatus `json:"backends"`
 }
 

@@ -10,6 +10,9 @@ func poolStatus(pools []proxy.PoolStats) []admin.PoolStatus {
 	list := make([]admin.PoolStatus, len(pools))
 	for i, p := range pools {
 		list[i] = admin.PoolStatus{Name: p.Plan.Name, Route: p.Route, Label: p.Label, Balance: p.Plan.Rules.Balance.String()}
+		if sticky := p.Plan.Rules.Sticky; sticky.Cookie != "" {
+			list[i].Sticky = sticky.String()
+		}
 		for _, b := range p.Backends {
 			address := ""
 			if b.Address.IsValid() {

@@ -15,6 +15,8 @@ type Round struct {
 	roster     *roster // as it was at the last pick
 	member     *Member // whose turn it is; nil before the first, and once released
 	probing    bool    // this request tries an ejected member
+	preferred  uint64  // the place that it begins with if that takes requests; zero for none
+	place      uint64  // of the backend whose turn it is or was; zero for none
 }
 
 // Round begins a request's way. hash is what requests have in common that a
@@ -37,7 +39,7 @@ func (r *Round) Next(now time.Time) *Member {
 			return nil
 		}
 		r.tried.add(uint8(seat))
-		r.member = v.roster.seats[seat].Member
+		r.member, r.place = v.roster.seats[seat].Member, v.roster.seats[seat].at
 		r.member.inFlight.Add(1)
 		if !r.member.drained.Load().holds(now) {
 			return r.member
@@ -112,6 +114,11 @@ func (m *Member) isEjected() bool {
 
 // pick returns a seat that the request was not sent to, -1 if there is none.
 func (r *Round) pick(v *view) int {
+	if r.preferred != 0 && r.tried == (set{}) {
+		if seat := v.stays(r.preferred); seat >= 0 {
+			return seat
+		}
+	}
 	if len(v.probes) > 0 && r.tried == (set{}) && (r.repeatable || v.anyProbes) {
 		if seat := r.probe(v); seat >= 0 {
 			return seat

@@ -13,6 +13,8 @@ type Rules struct {
 	Health   Health
 	// SlowStart has no effect where requests are placed by hash.
 	SlowStart SlowStart
+	// Sticky has effect where [Options] have Place.
+	Sticky Sticky
 	// Optional says that another pool takes what this one does not: the last
 	// backend may be ejected as well, and one that is ejected gets no requests but
 	// those that try it.
@@ -67,7 +69,7 @@ func (b *Backend) role() string {
 }
 
 func (r Rules) key() string {
-	return fmt.Sprintf("%s; %s; %v; %s", r.Balance, r.Ejection, healthKey(r.Health), r.SlowStart)
+	return fmt.Sprintf("%s; %s; %v; %s; %s", r.Balance, r.Ejection, healthKey(r.Health), r.SlowStart, r.Sticky)
 }
 
 // healthKey has what String leaves out.

@@ -30,6 +30,10 @@ type Options struct {
 	// gives leave to all. Checks need none.
 	Take func() bool
 	Give func()
+	// Place returns the number that stands for a name of a backend in what clients
+	// are given to bring back: the same for the same name, and one that tells
+	// nothing about it. Nil keeps no client with a backend.
+	Place func(name string) uint64
 	// Notify is told when a backend's condition changes; it may be nil. It is
 	// called by whoever found out and must not wait.
 	Notify func(Transition)
@@ -45,6 +49,7 @@ type Pool struct {
 	guard  func(netip.AddrPort) error
 	take   func() bool
 	give   func()
+	place  func(name string) uint64
 	notify func(Transition)
 	named  map[string]*name // hosts of the plan's backends that are no addresses
 	turn   atomic.Uint64
@@ -57,7 +62,7 @@ type Pool struct {
 
 // New returns the pool of a plan. name tells it from others in errors.
 func New(name string, plan *Plan, o Options) *Pool {
-	p := &Pool{name: name, owner: o.Owner, plan: plan, guard: o.Guard, take: o.Take, give: o.Give, notify: o.Notify, named: o.Names.of(plan, o.Owner)}
+	p := &Pool{name: name, owner: o.Owner, plan: plan, guard: o.Guard, take: o.Take, give: o.Give, place: o.Place, notify: o.Notify, named: o.Names.of(plan, o.Owner)}
 	p.drains.Store(&o.Drains)
 	p.making.Lock()
 	defer p.making.Unlock()

@@ -18,6 +18,8 @@ const (
 type roster struct {
 	seats []seat
 	table []uint8 // see newTable; nil where nothing is hashed
+	// places are the seats by their places; nil where no client is kept.
+	places map[uint64]uint8
 }
 
 // seat is a place that requests can go to: a backend that is written by its
@@ -27,6 +29,7 @@ type seat struct {
 	*Member
 	declared *Backend // as the present plan has it; Member may know a former one
 	weight   uint64   // the seat's share of declared's, in parts of shareUnit
+	at       uint64   // its place; zero for none
 }
 
 // seats returns those of now.
@@ -51,11 +54,14 @@ func (p *Pool) assemble(find func(key string) *Member) *roster {
 			if m == nil {
 				m = newMember(p, b, at)
 			}
-			r.seats = append(r.seats, seat{m, b, uint64(b.weight) * (shareUnit / uint64(len(places)))})
+			r.seats = append(r.seats, seat{Member: m, declared: b, weight: uint64(b.weight) * (shareUnit / uint64(len(places)))})
 		}
 	}
 	if p.plan.Rules.Balance.Hashes() {
 		r.table = newTable(r.seats)
+	}
+	if p.place != nil && p.plan.Rules.Sticky.Cookie != "" {
+		r.givePlaces(p.place)
 	}
 	return r
 }

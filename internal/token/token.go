@@ -82,6 +82,12 @@ func (k *Key) Read(room *[ValueBytesMax]byte, text []byte, now int64) (value []b
 	return room[:copy(room[:], raw[untilBytes:end])], until, now < until
 }
 
+// Number returns a number that stands for text: the same for the same text, and
+// one that tells nothing about it to who has not the key. It is never zero.
+func (k *Key) Number(text string) uint64 {
+	return max(1, binary.BigEndian.Uint64(k.sign([]byte(text))))
+}
+
 func (k *Key) sign(raw []byte) []byte {
 	mac := hmac.New(sha256.New, k[:])
 	mac.Write(raw)
