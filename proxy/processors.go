@@ -37,6 +37,12 @@ const (
 	// requestsFew is how many requests between two looks are none worth looking.
 	requestsFew = 4
 
+	// roundLeast and roundMost bound what is given at a time, for each processor:
+	// a handshake, and what may lie in front of a request that has just become
+	// ready.
+	roundLeast = handshakeCost
+	roundMost  = 4 * time.Millisecond
+
 	// crowdedAt is how long something that has become ready waits for a
 	// processor when they are scarce, twice in a row. crowdedFor is how long
 	// they are taken for scarce after somebody has waited.
@@ -53,16 +59,17 @@ const (
 // and then, and as long as processors are scarce each request does.
 type processors struct {
 	fair    *limit.Fair
-	width   int         // turns given at a time
-	crowded atomic.Bool // processors are scarce
+	width   time.Duration // the number of processors
+	crowded atomic.Bool   // processors are scarce
 	asked   atomic.Uint32
 	resting atomic.Bool // nobody looks whether they are
 	stirred chan struct{}
 
 	// The following belong to run.
-	looked time.Time // when a look was last worth it
-	late   int       // looks in a row that found processors scarce
-	waited time.Time // when somebody last waited behind those whose turn it was
+	looked time.Time     // when a look was last worth it
+	late   int           // looks in a row that found processors scarce
+	waited time.Time     // when somebody last waited behind those whose turn it was
+	amount time.Duration // what is given at a time, for each processor
 	ticker *time.Ticker
 	// round returns when everybody has had a processor who was ready, those
 	// included whom the network has made so.
@@ -72,7 +79,8 @@ type processors struct {
 func newProcessors() *processors {
 	return &processors{
 		fair:    limit.NewFair(turnsWaitMax),
-		width:   runtime.GOMAXPROCS(0),
+		width:   time.Duration(runtime.GOMAXPROCS(0)),
+		amount:  roundLeast,
 		stirred: make(chan struct{}, 1),
 	}
 }
@@ -91,8 +99,8 @@ func (p *processors) run(ctx context.Context) {
 	defer p.ticker.Stop()
 	p.looked = time.Now()
 	for {
-		if p.give() {
-			p.round()
+		if given := p.give(); given > 0 {
+			p.turn(given)
 			continue
 		}
 		select {
@@ -109,18 +117,32 @@ func (p *processors) run(ctx context.Context) {
 	}
 }
 
-// give gives as many turns as there are processors, and reports whether it gave
-// any.
-func (p *processors) give() bool {
-	n := 0
-	for n < p.width && p.fair.Next() {
-		n++
+// give gives turns worth an amount for each processor, and returns what they are
+// worth.
+func (p *processors) give() (given time.Duration) {
+	for given < p.amount*p.width {
+		cost, waited := p.fair.Next()
+		if !waited {
+			return given
+		}
+		given += cost
 	}
-	if n > 0 && p.fair.Waiting() > 0 {
+	if p.fair.Waiting() > 0 {
 		p.waited = time.Now()
 		p.crowded.Store(true)
 	}
-	return n > 0
+	return given
+}
+
+// turn waits until those who were given a turn have had it, and others that were
+// ready as well. Half of what the others took, work that takes no turns, is what
+// may be given next time beyond the least: they are to have no more than two
+// parts of three.
+func (p *processors) turn(given time.Duration) {
+	began := time.Now()
+	p.round()
+	others := time.Since(began) - given/p.width
+	p.amount = min(max(others/2, roundLeast), roundMost)
 }
 
 // look finds out whether processors are scarce, unless hardly anything was asked

@@ -24,7 +24,7 @@ func TestBellRings(t *testing.T) {
 	rang := make(chan struct{})
 	go func() {
 		defer close(rang)
-		for range 300 {
+		for range 30 {
 			b.ring()
 		}
 		b.close()
@@ -155,8 +155,8 @@ func TestBodiesTakeTurns(t *testing.T) {
 				if waits = false; err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
-			default:
-				if turns.Next() {
+			case <-time.After(time.Millisecond):
+				if _, ok := turns.Next(); ok {
 					given++
 				}
 			}
@@ -193,8 +193,37 @@ func giveUntil[T any](turns *limit.Fair, done <-chan T) T {
 		select {
 		case got := <-done:
 			return got
-		default:
+		case <-time.After(time.Millisecond):
 			turns.Next()
 		}
 	}
+}
+
+// TestRoundsAreShared: work that takes no turns does not keep turns from being
+// given, and turns leave it its part.
+func TestRoundsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcessors()
+		p.width = 1
+		for _, others := range []time.Duration{0, 2 * time.Millisecond, 20 * time.Millisecond} {
+			var given time.Duration
+			p.round = func() { <-time.After(given + others) }
+			for range 10 {
+				for range 20 {
+					p.fair.Enter(new(limit.Turn), "acme", 1, handshakeCost)
+				}
+				given = p.give()
+				p.turn(given)
+			}
+			want := min(max(others/2, roundLeast), roundMost)
+			if given < want || given >= want+handshakeCost {
+				t.Errorf("beside work of %v turns of %v are given at a time, want about %v", others, given, want)
+			}
+			for {
+				if _, waited := p.fair.Next(); !waited {
+					break
+				}
+			}
+		}
+	})
 }

@@ -47,6 +47,7 @@ type Turn struct {
 	fair  *Fair
 	owner *party
 	begin int64
+	cost  time.Duration
 	given chan bool // holds the outcome: a turn, or turned away
 }
 
@@ -67,7 +68,7 @@ func (f *Fair) Enter(t *Turn, name string, weight int, cost time.Duration) {
 	p.weight = int64(weight)
 	begin := max(f.now, p.end)
 	p.end = begin + int64(cost)/p.weight
-	t.fair, t.owner, t.begin = f, p, begin
+	t.fair, t.owner, t.begin, t.cost = f, p, begin, cost
 	if t.given == nil {
 		t.given = make(chan bool, 1)
 	}
@@ -103,19 +104,19 @@ func (f *Fair) party(name string) *party {
 	return p
 }
 
-// Next gives the next turn; false when none waits.
-func (f *Fair) Next() bool {
+// Next gives the next turn and returns what it costs; false when none waits.
+func (f *Fair) Next() (cost time.Duration, given bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if len(f.order) == 0 {
-		return false
+		return 0, false
 	}
 	p := f.order[0]
 	t := p.turns[0]
-	f.now = t.begin
+	f.now, cost = t.begin, t.cost
 	f.remove(p, 0)
 	t.given <- true
-	return true
+	return cost, true
 }
 
 // shed turns away the last turn of the party that has the most for its weight.

@@ -55,8 +55,10 @@ func share(f *Fair, crowds []*crowd, span time.Duration) {
 	}
 	processor.Go(func() {
 		for {
-			for f.Next() {
-				<-time.After(<-took)
+			for given := true; given; {
+				if _, given = f.Next(); given {
+					<-time.After(<-took)
+				}
 			}
 			select {
 			case <-f.Asked():
@@ -127,6 +129,12 @@ func enter(f *Fair, name string, weight int) *Turn {
 	return t
 }
 
+// giveOne gives a turn, and reports whether somebody waited.
+func giveOne(f *Fair) (given bool) {
+	_, given = f.Next()
+	return given
+}
+
 // outcome returns what became of a turn: "waits", "given" or "turned away".
 func outcome(t *Turn) string {
 	select {
@@ -158,7 +166,7 @@ func TestFairSheds(t *testing.T) {
 			t.Errorf("turn %d of the loud one is %s", i+6, got)
 		}
 	}
-	for f.Next() {
+	for giveOne(f) {
 	}
 	for i, turn := range append(loud[:6:6], modest...) {
 		if got := outcome(turn); got != "given" {
@@ -182,14 +190,14 @@ func TestFairWithdraws(t *testing.T) {
 	if first.Withdraw() || f.Waiting() != 1 {
 		t.Errorf("it had not come, and %d wait, want 1", f.Waiting())
 	}
-	if !f.Next() || !second.Withdraw() {
+	if !giveOne(f) || !second.Withdraw() {
 		t.Error("the other one has not come")
 	}
-	if f.Next() {
+	if giveOne(f) {
 		t.Error("a turn was given to nobody")
 	}
 	f.Enter(first, "b", 1, time.Millisecond)
-	if f.Next(); outcome(first) != "given" {
+	if cost, _ := f.Next(); outcome(first) != "given" || cost != time.Millisecond {
 		t.Error("a turn cannot be used again")
 	}
 }
