@@ -20,7 +20,7 @@ func TestNamedPools(t *testing.T) {
 		t.Fatalf("%s answers, want blue", got)
 	}
 	before := run()
-	if got := fmt.Sprint(before.labels); got != "[pool:green pool:blue]" {
+	if got := fmt.Sprint(before.labels); got != "[pool:blue pool:green]" {
 		t.Errorf("pools %s", got)
 	}
 	g.Apply(compileTable(t, tenant("green", "green"), setup{}))
@@ -33,5 +33,18 @@ func TestNamedPools(t *testing.T) {
 	}
 	if len(after.distinct) != 1 {
 		t.Errorf("%d pools run, want green alone", len(after.distinct))
+	}
+}
+
+// A pool without a name is called by the widest route that has it, whatever
+// routes lie below: what watches it by that label goes on to find it.
+func TestSharedPoolsAreCalledByTheWidestRoute(t *testing.T) {
+	t.Parallel()
+	own, other := namedBackend(t, "own", nil), namedBackend(t, "other", nil)
+	g := startGateway(t, fmt.Sprintf("hosts: [a.example]\naccess: {public: test}\nbackends: [\"http://%s\"]\nroutes:\n"+
+		"  /reports/: {timeouts: {first_byte: 5m}}\n  /images/: {backends: [\"http://%s\"]}\n  /images/small/: {}\n", own, other), setup{})
+	run := g.snapshot().of(g.snapshot().table.Tenant("acme"))
+	if got := fmt.Sprint(run.labels); got != "[/ /images/]" {
+		t.Errorf("pools %s, want [/ /images/]", got)
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -29,7 +30,7 @@ type running struct {
 	// mirrors are the same.
 	mirrors []*mirror
 	keys    []string // of distinct, in the same order
-	routes  []string // the first that has it, in the same order
+	routes  []string // the widest that has it, in the same order
 	labels  []string // what tells them from others, in the same order
 	party   *party   // what the tenant holds of the means
 	// bounds are the ceilings that a route lies below, by Route.Index; nil if the
@@ -53,7 +54,8 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 	r.sticky = s.stickyOf(t)
 	r.party = s.means.party(t.ID(), t.Weight(), former, r.metrics)
 	r.metrics.Holds(r.party.holds)
-	for _, route := range routes {
+	named := widestFirst(routes)
+	for _, route := range named {
 		for _, plan := range route.Plans() {
 			if p := former.withKey(plan.Key()); p != nil && r.withKey(plan.Key()) == nil {
 				r.add(p, route)
@@ -62,18 +64,27 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 	}
 	r.adoptServices(t, former)
 	build := poolBuilder{s, t, r, former, drains}
-	for _, route := range routes {
+	for _, route := range named {
 		if route.Redirect() == nil { // otherwise it has no backends
 			r.pools[route.Index()] = build.pool(route, route.Plan())
 		}
 	}
-	build.canaries(routes)
-	build.mirrors(routes)
+	build.canaries(named)
+	build.mirrors(named)
 	build.services()
 	r.metrics.Pools(r.poolBackends)
 	s.bind(r, routes, former)
 	r.logins = s.loginsOf(routes, former)
 	return r
+}
+
+// widestFirst orders routes so that a pool that several of them share is called by
+// the widest: a route that is added below it does not give it another name in
+// status, log and metrics.
+func widestFirst(routes []*tenancy.Route) []*tenancy.Route {
+	return slices.SortedStableFunc(slices.Values(routes), func(a, b *tenancy.Route) int {
+		return cmp.Compare(len(a.Prefix()), len(b.Prefix()))
+	})
 }
 
 // poolBuilder makes the pools of a tenant's running half.
@@ -150,7 +161,7 @@ func (r *running) add(p *pool.Pool, first *tenancy.Route) {
 }
 
 // poolLabel tells a pool from the others of its tenant: by its name, else by the
-// first route that has it, and by what it is beside that route's backends.
+// widest route that has it, and by what it is beside that route's backends.
 func poolLabel(p *pool.Plan, first *tenancy.Route) string {
 	label := first.Prefix()
 	if p.Name != "" {
