@@ -79,21 +79,36 @@ func printStatus(w io.Writer, s admin.Status) error {
 	if err := printNames(w, s.Names, time.Now()); err != nil {
 		return err
 	}
+	fmt.Fprintln(w)
 	printLimits(w, s.Listeners, s.Tenants)
 	printMeans(w, s.Means, s.Tenants)
 	fmt.Fprintln(w)
-	if err := printLevers(w, s.Levers); err != nil {
-		return err
+	if len(s.Levers) > 0 {
+		if err := printLevers(w, s.Levers); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
 	}
 	if err := printSets(w, s.Sets, time.Now()); err != nil {
 		return err
 	}
 	printSummary(w, s.Certificates)
 	printQuarantine(w, s.Quarantined)
+	printRefused(w, s.LastReload)
 	for _, note := range s.Notes {
 		fmt.Fprintln(w, "note:", note)
 	}
 	return nil
+}
+
+// printRefused says that the files are not those that are served, since they were
+// refused as a whole.
+func printRefused(w io.Writer, last *admin.ReloadResult) {
+	if last == nil || last.Refused == "" {
+		return
+	}
+	fmt.Fprintf(w, "not applied: the files as they were read at %s (%s): %s; generation %d runs on; gatehouse check says more\n",
+		last.At.Format(time.RFC3339), last.Actor, last.Refused, last.Generation)
 }
 
 // printSummary counts certificates by state and names those that need somebody.
