@@ -65,7 +65,7 @@ func referenceText(t *testing.T) string {
 		return false
 	}
 	writeKeys(t, &b, conf.Reference(Config{}), settings, &later)
-	b.WriteString("\n`defaults` and each of `groups` hold the settings of a tenant: `timeouts`, `headers`, `pass_headers`, `request_buffer`, `paths`, `tls`.\n")
+	fmt.Fprintf(&b, "\n`defaults` and each of `groups` hold the settings of a tenant: `%s`.\n", strings.Join(settingNames(), "`, `"))
 	b.WriteString("\n## Tenant file\n\n")
 	writeKeys(t, &b, tenantKeys, func(path string) bool {
 		for _, prefix := range []string{"hosts[].", "routes.*.", "hosts[].routes.*."} {
@@ -85,6 +85,18 @@ func referenceText(t *testing.T) string {
 	b.WriteString("\n## Not in this version\n\n")
 	fmt.Fprintf(&b, "`%s`\n", strings.Join(later, "`, `"))
 	return b.String()
+}
+
+// settingNames lists the keys of defaults and groups, as they are declared.
+func settingNames() []string {
+	var names []string
+	for _, k := range conf.Reference(tenancy.SettingsSpec{}) {
+		name := strings.TrimSuffix(k.Path, "[]")
+		if !k.Later && !strings.ContainsAny(name, ".[") && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func nothing(string) bool { return false }
