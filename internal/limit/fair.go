@@ -129,9 +129,24 @@ func (f *Fair) shed() {
 	}
 	last := len(longest.turns) - 1
 	t := longest.turns[last]
-	longest.end = t.begin
-	f.remove(longest, last)
+	f.spare(longest, last)
 	t.given <- false
+}
+
+// spare takes a turn that nobody has had out of the queue of its party. It costs
+// nothing: those behind it begin as much earlier. Else a party whose clients give
+// up in an overload would owe, long after, for turns that it never had.
+func (f *Fair) spare(p *party, i int) {
+	ends, behind := p.end, p.turns[i+1:]
+	if len(behind) > 0 {
+		ends = behind[0].begin
+	}
+	spared := ends - p.turns[i].begin
+	for _, t := range behind {
+		t.begin -= spared
+	}
+	p.end -= spared
+	f.remove(p, i)
 }
 
 // remove takes a turn out of the queue of its party.
@@ -158,7 +173,7 @@ func (t *Turn) Withdraw() (come bool) {
 	defer f.mu.Unlock()
 	for i, other := range t.owner.turns {
 		if other == t {
-			f.remove(t.owner, i)
+			f.spare(t.owner, i)
 			return false
 		}
 	}

@@ -202,6 +202,43 @@ func TestFairWithdraws(t *testing.T) {
 	}
 }
 
+// TestFairSparesWhoGivesUp: turns that were given up cost nothing, whether others
+// of the party stand behind them or not.
+func TestFairSparesWhoGivesUp(t *testing.T) {
+	f := NewFair(1000)
+	for range 3 {
+		gone := []*Turn{enter(f, "a", 1), enter(f, "a", 1)}
+		stays := enter(f, "a", 1)
+		for range 10 {
+			gone = append(gone, enter(f, "a", 1))
+		}
+		for _, turn := range gone {
+			if turn.Withdraw() {
+				t.Fatal("a turn has come that nobody gave")
+			}
+		}
+		if giveOne(f); outcome(stays) != "given" {
+			t.Fatal("the one that stays has not come")
+		}
+	}
+	var a, b []*Turn
+	for range 8 {
+		a, b = append(a, enter(f, "a", 1)), append(b, enter(f, "b", 1))
+	}
+	for range 10 {
+		giveOne(f)
+	}
+	got := 0
+	for _, turn := range a {
+		if outcome(turn) == "given" {
+			got++
+		}
+	}
+	if got < 4 {
+		t.Errorf("a got %d of 10 turns beside b, whose clients gave nothing up", got)
+	}
+}
+
 // TestFairForgets: parties that are owed nothing are not remembered for ever.
 func TestFairForgets(t *testing.T) {
 	f := NewFair(10)
