@@ -172,7 +172,10 @@ func (p *processors) look(now time.Time) {
 
 // stir notes a request, and reports whether it waits for its turn.
 func (p *processors) stir() (waits bool) {
-	if p.asked.Add(1) == 1 && p.resting.Load() {
+	p.asked.Add(1)
+	// Not the first request alone: it may come before run rests, and nobody would
+	// look any more.
+	if p.resting.Load() {
 		select {
 		case p.stirred <- struct{}{}:
 		default:

@@ -80,6 +80,21 @@ func TestProcessorsAreLookedAt(t *testing.T) {
 	})
 }
 
+// TestProcessorsWakeUp: a request that came just before run began to rest does
+// not keep those that follow from waking it.
+func TestProcessorsWakeUp(t *testing.T) {
+	t.Parallel()
+	p := newProcessors()
+	p.stir()
+	p.resting.Store(true)
+	p.stir()
+	select {
+	case <-p.stirred:
+	default:
+		t.Error("requests come, and nobody looks whether processors are scarce")
+	}
+}
+
 // TestRequestsTakeTurns: while processors are scarce, who has asked for less is
 // next.
 func TestRequestsTakeTurns(t *testing.T) {
