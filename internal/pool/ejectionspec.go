@@ -58,6 +58,9 @@ func (s *EjectionSpec) CheckConf(_ conf.Pos, r *conf.Report) {
 			r.Fault(t.at.Pos, "", "%s is %q; expected %s to %s", t.key, t.at.V, conf.Duration(t.least), conf.Duration(t.most))
 		}
 	}
+	if s.First.Set() && s.Longest.Set() && s.Longest.V < s.First.V {
+		r.Fault(s.Longest.Pos, "", "longest is %q, less than first, which is %q; expected that or more", s.Longest.V, s.First.V)
+	}
 	if s.Share.Set() && s.Share.V < 1 {
 		r.Fault(s.Share.Pos, "write failures: off for no ejection", "share is %q; expected 1%% to 100%%", s.Share.V)
 	}

@@ -207,17 +207,18 @@ func TestEjectionSpec(t *testing.T) {
 		Ejection *EjectionSpec `conf:"ejection" doc:"d"`
 	}
 	for text, want := range map[string]string{
-		"{}":                          builtinEjection.String(),
-		"ejection: off":               "ejection off",
-		"ejection: 3":                 "ejected after 3 failures in a row for 10s, at most for 5m, and 50% of the pool",
-		"ejection: {first: 10m}":      "ejected after 5 failures in a row for 10m, at most for 10m, and 50% of the pool",
-		"ejection: {share: 25%}":      "ejected after 5 failures in a row for 10s, at most for 5m, and 25% of the pool",
-		"ejection: 0":                 `f:1:11: failures is 0; expected 1 to 1000, or off`,
-		"ejection: {first: 10ms}":     `f:1:19: first is "10ms"; expected 1s to 1h`,
-		"ejection: {longest: 48h}":    `f:1:21: longest is "2d"; expected 1s to 1d`,
-		"ejection: {share: 0%}":       `f:1:19: share is "0%"; expected 1% to 100%`,
-		"ejection: {share: 101%}":     `f:1:19: "101%" is not a percentage; write it like "50%"`,
-		"ejection: {failures: seven}": `f:1:22: "seven" is not a count; write it like "200"`,
+		"{}":                                 builtinEjection.String(),
+		"ejection: off":                      "ejection off",
+		"ejection: 3":                        "ejected after 3 failures in a row for 10s, at most for 5m, and 50% of the pool",
+		"ejection: {first: 10m}":             "ejected after 5 failures in a row for 10m, at most for 10m, and 50% of the pool",
+		"ejection: {share: 25%}":             "ejected after 5 failures in a row for 10s, at most for 5m, and 25% of the pool",
+		"ejection: 0":                        `f:1:11: failures is 0; expected 1 to 1000, or off`,
+		"ejection: {first: 10ms}":            `f:1:19: first is "10ms"; expected 1s to 1h`,
+		"ejection: {longest: 48h}":           `f:1:21: longest is "2d"; expected 1s to 1d`,
+		"ejection: {first: 5m, longest: 1m}": `f:1:32: longest is "1m", less than first, which is "5m"; expected that or more`,
+		"ejection: {share: 0%}":              `f:1:19: share is "0%"; expected 1% to 100%`,
+		"ejection: {share: 101%}":            `f:1:19: "101%" is not a percentage; write it like "50%"`,
+		"ejection: {failures: seven}":        `f:1:22: "seven" is not a count; write it like "200"`,
 	} {
 		var f file
 		r := new(conf.Report)

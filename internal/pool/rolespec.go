@@ -28,7 +28,7 @@ func (s State) String() string {
 const weightMost = 1000
 
 // readRole fills in what part the backend has in its pool.
-func (b *Backend) readRole(s *BackendSpec, r *conf.Report) {
+func (b *Backend) readRole(s *BackendSpec) {
 	b.weight, b.backup = 1, s.Backup.V
 	switch s.State.V {
 	case Drain.String():
@@ -36,19 +36,25 @@ func (b *Backend) readRole(s *BackendSpec, r *conf.Report) {
 	case Down.String():
 		b.state = Down
 	}
-	if !s.Weight.Set() {
-		return
+	if s.Weight.Set() && weighs(s.Weight.V) {
+		b.weight = uint32(s.Weight.V)
 	}
-	if s.Weight.V < 1 || s.Weight.V > weightMost {
-		hint := ""
-		if s.Weight.V == 0 {
-			hint = "write state: drain for a backend that gets no requests"
-		}
-		r.Fault(s.Weight.Pos, hint, "weight is %d; expected 1 to %d", s.Weight.V, weightMost)
-		return
-	}
-	b.weight = uint32(s.Weight.V)
 }
+
+// CheckConf holds the weight to its bounds.
+func (s *BackendSpec) CheckConf(_ conf.Pos, r *conf.Report) {
+	if !s.Weight.Set() || weighs(s.Weight.V) {
+		return
+	}
+	hint := ""
+	if s.Weight.V == 0 {
+		hint = "write state: drain for a backend that gets no requests"
+	}
+	r.Fault(s.Weight.Pos, hint, "weight is %d; expected 1 to %d", s.Weight.V, weightMost)
+}
+
+// weighs reports whether n may be a weight.
+func weighs(n int) bool { return n >= 1 && n <= weightMost }
 
 // Weight returns the backend's share of the requests, beside those of the others
 // of its pool; at least 1.

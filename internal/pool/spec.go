@@ -92,7 +92,7 @@ func CompileBackend(spec conf.At[BackendSpec], readFile func(path string) ([]byt
 	if s.Host.V == "backend" {
 		b.rewrites = true
 	}
-	b.readRole(s, r)
+	b.readRole(s)
 	b.readTLS(s, readFile, r)
 	if r.Faults() > before {
 		return nil
