@@ -175,6 +175,10 @@ func (s sources) compile(list conf.OneOrMany[MaintenanceSpec], r *conf.Report) *
 // window reads when a window is open.
 func (s *MaintenanceSpec) window(r *conf.Report) *window {
 	w := &window{pos: s.Pos, always: s.Now.V}
+	if _, known := readZone(s.Zone.V); s.Zone.Set() && !known {
+		r.Fault(s.Zone.Pos, "", "zone is %q; expected the name of a time zone, like %q", s.Zone.V, "Europe/Riga")
+		return w
+	}
 	switch {
 	case s.Now.Set() || !s.From.Set():
 		s.checkUntimed(r)
