@@ -12,10 +12,11 @@ import (
 // long as nothing of an answer is out. It says nothing about a backend: who is
 // to blame for the time is not known.
 
-// bound begins the exchange's whole time, where its route has one.
+// bound has the exchange end with its whole time, where its route has one. Some
+// of that may have been spent on waiting for a turn.
 func (ex *exchange) bound() {
 	if total := ex.verdict.Route.Timeouts().Total; total > 0 {
-		ex.watch.totalAt.Store(ex.watch.clock.after(total))
+		ex.watch.totalAt.Store(ex.watch.clock.at(ex.started.Add(total)))
 	}
 }
 

@@ -114,3 +114,16 @@ ejection: 1
 	}
 	w.logs(`"status":504,"reason":"total_timeout"`)
 }
+
+// TestTotalCountsWaiting: the whole time begins with the end of the head, also
+// where the request had to wait for a turn before its route was looked at.
+func TestTotalCountsWaiting(t *testing.T) {
+	t.Parallel()
+	s, ex := gated(t, "timeouts: {total: 3s}\n")
+	ex.watch.clock = s.clock
+	ex.started = time.Now().Add(-2 * time.Second)
+	ex.bound()
+	if left := time.Duration(ex.watch.totalAt.Load() - s.clock.at(time.Now())); left <= 0 || left > time.Second {
+		t.Errorf("%v are left of 3 s after 2 s; want 1 s", left)
+	}
+}
