@@ -19,7 +19,7 @@ func (a *asking) appendQuestion(b []byte, to *pool.Backend) []byte {
 	host, _ := to.RewrittenHost()
 	b = http1.AppendFieldString(b, "Host", host)
 	for i := range ex.fields {
-		if f := &ex.fields[i]; ex.fromClient(f.Name) && !ofContent(f.Name) {
+		if f := &ex.fields[i]; ex.sayable(f.Name) && !ofContent(f.Name) && (proves(f.Name) || !ex.verdict.Route.Vouched(f.Name)) {
 			b = http1.AppendField(b, f.Name, f.Value)
 		}
 	}
@@ -37,6 +37,11 @@ func (a *asking) appendQuestion(b []byte, to *pool.Backend) []byte {
 	b = http1.AppendFieldString(b, "X-Tenant", ex.verdict.Tenant.ID())
 	return http1.AppendFieldsEnd(b)
 }
+
+// proves reports fields by which clients prove who they are: a service looks at
+// them also where what it says instead goes to the backend in their place, as
+// with one that exchanges tokens.
+func proves(name []byte) bool { return isOneOf(name, "authorization", "cookie") }
 
 // appendTarget appends path and query as they came.
 func (ex *exchange) appendTarget(b []byte) []byte {
@@ -105,9 +110,9 @@ func (a *asking) relay() {
 	}
 	cached := a.length == 0 // ours says so
 	for _, f := range head.Fields {
-		content := a.length > 0 && isOneOf(f.Name, "content-type", "content-language", "content-encoding")
+		content := isOneOf(f.Name, "content-type", "content-language", "content-encoding")
 		control := http1.EqualFold(f.Name, "cache-control")
-		if head.Nominated(f.Name) || !content && !a.service.ToClient(f.Name) || control && cached && a.length == 0 {
+		if head.Nominated(f.Name) || a.length == 0 && (content || control) || !content && !a.service.ToClient(f.Name) {
 			continue
 		}
 		cached = cached || control

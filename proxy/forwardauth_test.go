@@ -180,6 +180,54 @@ func TestForwardAuthStrips(t *testing.T) {
 	})
 }
 
+// TestForwardAuthExchanges: by what a client proves who it is, a service is asked
+// also where it gives the backend another proof.
+func TestForwardAuthExchanges(t *testing.T) {
+	t.Parallel()
+	a := newAuthService(t)
+	w := newWorldOn(t, map[string]string{"acme": strings.Replace(strings.ReplaceAll(askedTenant, "{auth}", a.URL),
+		"[Remote-User, Remote-Groups]", "[Authorization, Cookie, Remote-User]", 1)}, planeOf(t))
+	a.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer outer" || r.Header.Get("Cookie") != "who=ada" || r.Header.Get("Remote-User") != "" {
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		rw.Header().Set("Authorization", "Bearer inner")
+	})
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(rw, "%q %q", r.Header["Authorization"], r.Header["Cookie"])
+	})
+	response, body := w.send(w.client("direct", "127.0.0.1", false), "GET", "https://a.example/in/", "Authorization: Bearer outer\nCookie: who=ada\nRemote-User: root")
+	if response.StatusCode != http.StatusOK || body != `["Bearer inner"] []` {
+		t.Errorf("%d, the backend gets %s", response.StatusCode, body)
+	}
+}
+
+// TestForwardAuthOwnPage: what a service says of a page that does not go out is
+// not said of ours.
+func TestForwardAuthOwnPage(t *testing.T) {
+	t.Parallel()
+	a := newAuthService(t)
+	w := newWorldOn(t, map[string]string{"acme": strings.Replace(strings.ReplaceAll(askedTenant, "{auth}", a.URL),
+		"to_backend:", "to_client: [Content-Type, Content-Encoding], to_backend:", 1)}, planeOf(t))
+	for _, length := range []int{0, copyRoom + 1, 10} {
+		a.answerWith(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "application/json")
+			rw.Header().Set("Content-Encoding", "br")
+			rw.WriteHeader(http.StatusForbidden)
+			io.WriteString(rw, strings.Repeat("x", length))
+		})
+		kind, coding := "text/html; charset=utf-8", ""
+		if length == 10 {
+			kind, coding = "application/json", "br"
+		}
+		response, _ := w.send(w.client("direct", "127.0.0.1", false), "GET", "https://a.example/in/", "")
+		if got := response.Header.Values("Content-Type"); len(got) != 1 || got[0] != kind || response.Header.Get("Content-Encoding") != coding {
+			t.Errorf("a page of %d bytes: Content-Type %q, Content-Encoding %q", length, got, response.Header.Get("Content-Encoding"))
+		}
+	}
+}
+
 func TestForwardAuthRefuses(t *testing.T) {
 	t.Parallel()
 	eachAsked(t, func(t *testing.T, w *world, c *http.Client, a *authService) {

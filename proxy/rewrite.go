@@ -158,8 +158,13 @@ func (ex *exchange) passes(name []byte) bool {
 	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name)
 }
 
-// fromClient reports whether a field is the client's to say.
+// fromClient reports whether a field is the client's to say to the backend.
 func (ex *exchange) fromClient(name []byte) bool {
+	return ex.sayable(name) && !ex.verdict.Route.Vouched(name)
+}
+
+// sayable reports whether a field is the client's to say, auth services aside.
+func (ex *exchange) sayable(name []byte) bool {
 	if len(name) == 0 || ex.nominated(name) {
 		return false
 	}
@@ -173,7 +178,7 @@ func (ex *exchange) fromClient(name []byte) bool {
 		}
 		return false
 	}
-	return !route.Vouched(name)
+	return true
 }
 
 // nominated reports whether the client's Connection field names the field.
