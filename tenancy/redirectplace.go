@@ -57,7 +57,7 @@ func (b *builder) checkLeads(redirect *RedirectSpec, backends conf.OneOrMany[poo
 // this name; "" for those that name no host.
 func (b *builder) checkRounds(s *site, host string) {
 	for _, r := range s.routes {
-		if r.redirect == nil || r.redirect.leads.host != host || !b.publicPort(r.redirect.leads.port) {
+		if r.redirect == nil || r.redirect.leads.host != host || host != "" && !b.publicPort(r.redirect.leads.port) {
 			continue
 		}
 		to := r.redirect.leads
