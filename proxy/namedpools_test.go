@@ -48,3 +48,18 @@ func TestSharedPoolsAreCalledByTheWidestRoute(t *testing.T) {
 		t.Errorf("pools %s, want [/ /images/]", got)
 	}
 }
+
+// Pools of several hosts are told apart, and the tenant's own is called as it
+// would be without them.
+func TestPoolsOfHostsAreToldApart(t *testing.T) {
+	t.Parallel()
+	host := func(name string) string {
+		return fmt.Sprintf("  - {host: %s, backends: [\"http://%s\"]}\n", name, namedBackend(t, name, nil))
+	}
+	g := startGateway(t, "hosts:\n"+host("b.example")+"  - a.example\n"+host("c.example")+
+		fmt.Sprintf("access: {public: test}\nbackends: [\"http://%s\"]\n", namedBackend(t, "own", nil)), setup{})
+	run := g.snapshot().of(g.snapshot().table.Tenant("acme"))
+	if got := fmt.Sprint(run.labels); got != "[/ b.example/ c.example/]" {
+		t.Errorf("pools %s, want [/ b.example/ c.example/]", got)
+	}
+}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"net/netip"
@@ -55,15 +54,16 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 	r.party = s.means.party(t.ID(), t.Weight(), former, r.metrics)
 	r.metrics.Holds(r.party.holds)
 	named := widestFirst(routes)
+	labels := poolLabels(named)
 	for _, route := range named {
 		for _, plan := range route.Plans() {
 			if p := former.withKey(plan.Key()); p != nil && r.withKey(plan.Key()) == nil {
-				r.add(p, route)
+				r.add(p, route, labels[plan.Key()])
 			}
 		}
 	}
 	r.adoptServices(t, former)
-	build := poolBuilder{s, t, r, former, drains}
+	build := poolBuilder{s, t, r, former, drains, labels}
 	for _, route := range named {
 		if route.Redirect() == nil { // otherwise it has no backends
 			r.pools[route.Index()] = build.pool(route, route.Plan())
@@ -78,15 +78,6 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 	return r
 }
 
-// widestFirst orders routes so that a pool that several of them share is called by
-// the widest: a route that is added below it does not give it another name in
-// status, log and metrics.
-func widestFirst(routes []*tenancy.Route) []*tenancy.Route {
-	return slices.SortedStableFunc(slices.Values(routes), func(a, b *tenancy.Route) int {
-		return cmp.Compare(len(a.Prefix()), len(b.Prefix()))
-	})
-}
-
 // poolBuilder makes the pools of a tenant's running half.
 type poolBuilder struct {
 	server *Server
@@ -94,13 +85,15 @@ type poolBuilder struct {
 	into   *running
 	former *running
 	drains pool.Drains
+	labels map[string]string // what the pools of routes are called, by Plan.Key
 }
 
 // pool returns the pool of a plan of a route, and makes it if there is none.
 func (b *poolBuilder) pool(route *tenancy.Route, plan *pool.Plan) *pool.Pool {
-	p, known := b.find(plan, poolLabel(plan, route))
+	label := b.labels[plan.Key()]
+	p, known := b.find(plan, label)
 	if !known {
-		b.into.add(p, route)
+		b.into.add(p, route, label)
 	}
 	return p
 }
@@ -153,27 +146,11 @@ func (r *running) closeUnless(successor *running) {
 	}
 }
 
-func (r *running) add(p *pool.Pool, first *tenancy.Route) {
+func (r *running) add(p *pool.Pool, first *tenancy.Route, label string) {
 	r.routes = append(r.routes, first.Prefix())
-	r.labels = append(r.labels, poolLabel(p.Plan(), first))
+	r.labels = append(r.labels, label)
 	r.distinct = append(r.distinct, p)
 	r.keys = append(r.keys, p.Plan().Key())
-}
-
-// poolLabel tells a pool from the others of its tenant: by its name, else by the
-// widest route that has it, and by what it is beside that route's backends.
-func poolLabel(p *pool.Plan, first *tenancy.Route) string {
-	label := first.Prefix()
-	if p.Name != "" {
-		label = "pool:" + p.Name
-	}
-	switch c := first.Canary(); {
-	case !p.Rules.Optional:
-		return label
-	case c != nil && c.Plan().Key() == p.Key():
-		return label + " canary"
-	}
-	return label + " mirror"
 }
 
 // orphan returns a member of a pool that the successor does not adopt, and that

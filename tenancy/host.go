@@ -48,6 +48,7 @@ type Host struct {
 
 // site is what hosts of a tenant have in common that are written alike.
 type site struct {
+	host     string // whose entry says more than a name; else empty
 	levels   []level
 	guards   []*Guard       // of tenant and host
 	services []*AuthService // of tenant and host

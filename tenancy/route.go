@@ -39,6 +39,7 @@ type Route struct {
 	redirect *RedirectRule   // nil: it forwards
 	rewrite  *rewriting      // nil: paths go on as they came
 	index    int
+	host     string // whose entry says more than a name; else empty
 	pos      conf.Pos
 
 	codedPos   conf.Pos // of what is compressed with
@@ -58,6 +59,10 @@ type Timeouts struct {
 
 // Prefix returns the path prefix as written; "/" for a host's own backends.
 func (r *Route) Prefix() string { return r.prefix }
+
+// Host returns the host whose entry has this route for itself, as written; ""
+// for a route that hosts without settings of their own share.
+func (r *Route) Host() string { return r.host }
 
 // Index returns the route's place in Tenant.Routes.
 func (r *Route) Index() int { return r.index }

@@ -53,6 +53,9 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 		coded:    settings.Compression.Compile(),
 		ceilings: b.narrower("host "+quote(spec.Host.V), spec.Limits, b.ceilings),
 	}
+	if spec.hasOwn() {
+		s.host = spec.Host.V
+	}
 	for _, g := range []*Guard{b.guard("tenant "+quote(t.id), b.v.spec.BasicAuth), b.guard("host "+quote(spec.Host.V), spec.BasicAuth)} {
 		if g != nil {
 			s.guards = append(s.guards, g)
@@ -295,6 +298,7 @@ func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 		closing:  b.compileMaintenance(d.exchange.Maintenance),
 		rewrite:  d.compileRewrite(),
 		index:    len(t.routes),
+		host:     s.host,
 		pos:      d.pos,
 
 		codedPos:   d.exchange.codingsPos(),
