@@ -206,7 +206,8 @@ func (a *asking) ask(c *pool.Conn) (answer authAnswer) {
 func (a *asking) unanswered() authAnswer {
 	switch {
 	case errors.Is(a.err, os.ErrDeadlineExceeded):
-		if !a.ex.watch.backendExpired() {
+		// The whole time of the request says nothing about the service.
+		if !a.ex.watch.backendExpired() && !a.ex.overdue() {
 			a.round.Failed(time.Now(), "no answer in time")
 		}
 		return authSilent

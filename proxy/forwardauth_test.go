@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"gatehouse/internal/pool"
 )
 
 // authService is an auth service of a test, and what it was asked last.
@@ -200,6 +202,47 @@ func TestForwardAuthExchanges(t *testing.T) {
 	response, body := w.send(w.client("direct", "127.0.0.1", false), "GET", "https://a.example/in/", "Authorization: Bearer outer\nCookie: who=ada\nRemote-User: root")
 	if response.StatusCode != http.StatusOK || body != `["Bearer inner"] []` {
 		t.Errorf("%d, the backend gets %s", response.StatusCode, body)
+	}
+}
+
+// TestForwardAuthOverdue: a service is not to blame where the request's whole time
+// is over before its own.
+func TestForwardAuthOverdue(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		total, own string
+		want       int
+		ejected    int
+	}{{"1s", "1m", http.StatusGatewayTimeout, 0}, {"1m", "200ms", http.StatusServiceUnavailable, 1}} {
+		port := listenOn(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "127.0.0.1", "127.0.0.7")
+		dns := &dnsOf{ready: make(chan struct{}), hosts: map[string]string{"auth.internal": "127.0.0.1 127.0.0.7"}}
+		close(dns.ready)
+		w := newWorldOf(t, &world{finder: dns, tenants: map[string]string{"acme": fmt.Sprintf(`
+hosts: [a.example]
+access: {public: "a test"}
+timeouts: {total: %s}
+forward_auth: {url: "http://auth.internal:%s", timeout: %s}
+backends: ["{backend}"]
+`, test.total, port, test.own)}}, planeOf(t))
+		eventually(t, "the name leads to two addresses", func() bool { return len(w.server.Pools("acme")[1].Backends) == 2 })
+		var answers []<-chan int
+		for range 10 { // five failures in a row of each
+			answers = append(answers, w.start(w.client("direct", "127.0.0.1", false), "https://a.example/"))
+		}
+		for _, answer := range answers {
+			if got := <-answer; got != test.want {
+				t.Errorf("total %s: %d, want %d", test.total, got, test.want)
+			}
+		}
+		ejected := 0
+		for _, b := range w.server.Pools("acme")[1].Backends {
+			if b.Standing == pool.Ejected {
+				ejected++
+			}
+		}
+		if ejected != test.ejected {
+			t.Errorf("total %s: %d addresses of the service are ejected, want %d", test.total, ejected, test.ejected)
+		}
 	}
 }
 
