@@ -93,16 +93,15 @@ func looksForProof(hello *tls.ClientHelloInfo) bool {
 
 // challengeConfig answers a validation. While no proof is pending every name is
 // refused as an unknown one is, so that the protocol tells no hidden host.
-func (s *Server) challengeConfig(c *conn, hello *tls.ClientHelloInfo) *tls.Config {
+func (s *Server) challengeConfig(c *conn, hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	c.certificate = s.tlsALPN01(hello.ServerName)
 	if c.certificate == nil {
-		c.refusal = tenancy.UnknownHost
-		return s.policies.Refusing()
+		return s.refuseHello(c, tenancy.UnknownHost)
 	}
 	if !s.sign(c, "", 1) {
-		return s.policies.Refusing()
+		return nil, errClosed
 	}
-	return s.policies.Challenge()
+	return s.policies.Challenge(), nil
 }
 
 // tlsALPN01 returns the certificate that proves control of a name as a client

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -36,11 +37,12 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 }
 
 // configFor answers a ClientHello with the TLS policy of the host that it
-// names, or with the refusing one. An error here would send internal_error.
+// names, or with the refusing one. An error ends the handshake before anything is
+// computed, and would send internal_error if the connection were not closed.
 func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	c, now := hello.Conn.(*conn), s.clock.seconds()
 	if looksForProof(hello) {
-		return s.challengeConfig(c, hello), nil
+		return s.challengeConfig(c, hello)
 	}
 	snap := s.snapshot()
 	table := snap.table
@@ -51,20 +53,32 @@ func (s *Server) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		Now:      now,
 	}, nil)
 	if v.Action != tenancy.Forward {
-		c.refusal = v.Reason
-		return s.policies.Refusing(), nil
+		return s.refuseHello(c, v.Reason)
 	}
 	c.peer.settle(v.Host, hello.ServerName)
 	c.admitted.Store(v.Host.Admits(c.peer.client, table.At(now)))
 	c.certificate = s.certificates.Load().Find(c.peer.tenantID, c.peer.sni, hello)
 	if c.certificate == nil {
-		c.refusal = tenancy.NoCertificate
-		return s.policies.Refusing(), nil
+		return s.refuseHello(c, tenancy.NoCertificate)
 	}
 	if t := v.Host.Tenant(); !s.join(c, snap.of(t)) || !s.sign(c, t.ID(), t.Weight()) {
-		return s.policies.Refusing(), nil
+		return nil, errClosed
 	}
 	return s.policies.Config(c.peer.profile), nil
+}
+
+// errClosed ends a handshake whose connection was closed.
+var errClosed = errors.New("the connection was closed")
+
+// refuseHello has the handshake end as that with an unknown host does. crypto/tls
+// agrees on keys before it looks for a certificate, which costs half of what a
+// handshake does: all that are refused take their turns as one party.
+func (s *Server) refuseHello(c *conn, why tenancy.Reason) (*tls.Config, error) {
+	if !s.sign(c, "", 1) {
+		return nil, errClosed
+	}
+	c.refusal = why
+	return s.policies.Refusing(), nil
 }
 
 // join counts the connection as its tenant's. Where the tenant has its part of
