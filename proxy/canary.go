@@ -67,7 +67,7 @@ func (b *poolBuilder) canary(route *tenancy.Route) *canary {
 		log: b.server.log, metrics: b.into.metrics, aborts: b.server.options.Aborts,
 	}
 	if c.fare = b.former.fareOf(rules.Key()); c.fare == nil {
-		c.fare = &fare{rate: errorRate{within: rules.Abort.Within}}
+		c.fare = new(fare)
 		if c.aborts != nil {
 			if abort, ok := c.aborts.Find(tenant, rules.Digest()); ok {
 				c.fare.givenUp.Store(&abort)

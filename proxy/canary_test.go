@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"gatehouse/internal/http1"
@@ -260,22 +259,4 @@ func TestCanaryCookieIsNotShared(t *testing.T) {
 			t.Errorf("%q: %t, want %t", test.value, got, test.want)
 		}
 	}
-}
-
-// The rate is that of the last so much time.
-func TestErrorRate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := errorRate{within: time.Minute}
-		for range 6 {
-			e.add(time.Now(), 10, 1)
-			time.Sleep(10 * time.Second)
-		}
-		if requests, errors := e.add(time.Now(), 0, 0); requests < 40 || requests > 60 || errors*10 != requests {
-			t.Errorf("after a minute: %d requests, %d errors", requests, errors)
-		}
-		time.Sleep(time.Minute)
-		if requests, _ := e.add(time.Now(), 1, 0); requests != 1 {
-			t.Errorf("after another: %d requests, want 1", requests)
-		}
-	})
 }

@@ -2,17 +2,17 @@ package proxy
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/pool"
 	"gatehouse/tenancy"
 )
 
 // fare is how a canary has done. It outlives tables in which the canary means
 // the same.
 type fare struct {
-	rate     errorRate
+	rate     pool.ErrorRate
 	givenUp  atomic.Pointer[CanaryAbort]
 	requests atomic.Uint64
 	errors   atomic.Uint64
@@ -33,42 +33,6 @@ type CanaryAborts interface {
 	Note(CanaryAbort)
 }
 
-// rateSlices is into how many parts the time of an errorRate is cut.
-const rateSlices = 10
-
-// errorRate counts requests and errors of the last so much time, exact to a
-// tenth of it.
-type errorRate struct {
-	within time.Duration
-	mu     sync.Mutex
-	slices [rateSlices]rateSlice
-}
-
-type rateSlice struct{ at, requests, errors int64 }
-
-// add counts and returns the sums.
-func (e *errorRate) add(now time.Time, requests, errors int64) (allRequests, allErrors int64) {
-	if e.within == 0 {
-		return 0, 0
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	at := now.UnixNano() / int64(e.within/rateSlices)
-	current := &e.slices[at%rateSlices]
-	if current.at != at {
-		*current = rateSlice{at: at}
-	}
-	current.requests += requests
-	current.errors += errors
-	for i := range e.slices {
-		if s := &e.slices[i]; at-s.at < rateSlices {
-			allRequests += s.requests
-			allErrors += s.errors
-		}
-	}
-	return allRequests, allErrors
-}
-
 // fared notes what became of a request that the canary had, and gives the canary
 // up where its rule says so.
 func (c *canary) fared(requests, errors int64) {
@@ -76,8 +40,11 @@ func (c *canary) fared(requests, errors int64) {
 	c.fare.errors.Add(uint64(errors))
 	c.metrics.Canary(uint64(requests), uint64(errors))
 	rule, now := c.rules.Abort, time.Now()
-	all, failed := c.fare.rate.add(now, requests, errors)
-	if rule.Of == 0 || errors == 0 || all < int64(rule.Of) || failed*100 < all*int64(rule.Errors) {
+	if rule.Of == 0 {
+		return
+	}
+	all, failed := c.fare.rate.Add(now.UnixNano(), rule.Within, requests, errors)
+	if errors == 0 || all < int64(rule.Of) || failed*100 < all*int64(rule.Errors) {
 		return
 	}
 	why := fmt.Sprintf("%d of %d requests failed within %s", failed, all, rule.Within)

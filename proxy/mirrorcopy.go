@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"gatehouse/internal/http1"
@@ -111,12 +110,7 @@ func (c *requestCopy) ask(ctx context.Context, conn *pool.Conn) error {
 	if err := c.readHead(conn); err != nil {
 		return err
 	}
-	switch c.head.Status {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		c.round.Failed(time.Now(), "answered "+strconv.Itoa(c.head.Status))
-	default:
-		c.round.Succeeded(time.Now())
-	}
+	c.round.Answered(c.head.Status, time.Now())
 	ended, err := c.discard(conn)
 	keep = ended && c.head.KeepAlive && c.r == c.w
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -17,22 +16,11 @@ import (
 // its client or ours says neither: a malformed answer, a reused connection that
 // broke, a client that left, an answer of 500.
 
-// reached notes that the backend has answered. 502, 503 and 504 are what a
-// process says in place of an application that is not there; 500 is an
-// application that has a fault in what was asked of it.
+// reached notes that the backend has answered.
 func (t *trip) reached(status int) {
 	now := t.ex.started.Add(t.ex.firstByte)
 	t.faredWith(status)
-	switch status {
-	case http.StatusBadGateway:
-		t.round.Failed(now, "answered 502")
-	case http.StatusServiceUnavailable:
-		t.round.Failed(now, "answered 503")
-	case http.StatusGatewayTimeout:
-		t.round.Failed(now, "answered 504")
-	default:
-		t.round.Succeeded(now)
-	}
+	t.round.Answered(status, now)
 }
 
 // open opens a connection. Where there is leave for no more, those of the tenant's

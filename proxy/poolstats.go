@@ -58,9 +58,9 @@ func (r *running) poolBackends() []metrics.PoolBackends {
 	return list
 }
 
-// alone reports whether a plan has one place and looks at none.
+// alone reports whether a plan has one place that takes requests whatever happens.
 func alone(plan *pool.Plan) bool {
-	if len(plan.Backends) > 1 || plan.Rules.Health.Path != "" {
+	if len(plan.Backends) > 1 || plan.Rules.Health.Path != "" || plan.Rules.Ejection.Last {
 		return false
 	}
 	for _, b := range plan.Backends {

@@ -101,7 +101,7 @@ func (t *trip) run(ex *exchange) {
 		ex.s.refuseOverdue(ex)
 		return
 	}
-	t.refuse(t.why)
+	t.refuseUntaken()
 }
 
 // drop gives back what the trip holds.
@@ -111,7 +111,7 @@ func (t *trip) drop() {
 	}
 	t.stopUpload()
 	t.release(false)
-	t.round.Release()
+	t.leaveRound()
 	t.dropEncoder()
 	b := &t.ex.s.buffers
 	b.giveCopy(t.heldIn)

@@ -123,7 +123,7 @@ func (ex *exchange) addPlace() {
 }
 
 // absent reports a status that a process answers with in place of an application
-// that is not there; see [trip.reached].
+// that is not there; see [pool.Round.Answered].
 func absent(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }

@@ -157,7 +157,7 @@ func (s *HostSpec) hasOwn() bool {
 // written reports whether anything is set.
 func (s *SettingsSpec) written() bool {
 	return s.Maintenance.Set() || s.Timeouts != nil || s.Limits != nil || s.Headers != nil || s.PassHeaders.Set() || s.RequestBuffer.Set() ||
-		s.Balance != nil || s.Sticky != nil || s.Ejection != nil || s.Health != nil || s.SlowStart.Set() || s.Retries != nil || s.Compression != nil || s.Paths != nil || s.TLS != nil
+		s.Balance != nil || s.Sticky != nil || s.Ejection != nil || s.Breaker != nil || s.Health != nil || s.SlowStart.Set() || s.Retries != nil || s.Compression != nil || s.Paths != nil || s.TLS != nil
 }
 
 // tenantLevels compiles the tenant's access and, of a quarantined one, what

@@ -14,6 +14,7 @@ type PoolRulesSpec struct {
 	Balance   *pool.BalanceSpec                   `conf:"balance" default:"round_robin" doc:"how requests are shared out among backends: round_robin, least_requests, or a hash of what they carry" example:"least_requests"`
 	Sticky    *pool.StickySpec                    `conf:"sticky" default:"off" doc:"a client stays with the backend that it was placed at: the name of the cookie that says which, or a map" example:"{cookie: app_place, max_age: 8h}"`
 	Ejection  *pool.EjectionSpec                  `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
+	Breaker   *pool.BreakerSpec                   `conf:"circuit_breaker" default:"off" doc:"how much each backend is given to do at a time; what is more goes to another one, or is 503" example:"{connections: 100, pending: 20}"`
 	Health    *pool.HealthSpec                    `conf:"health" default:"off" doc:"looking at backends without waiting for a client's request" example:"/healthz"`
 	SlowStart conf.At[conf.OrOff[pool.SlowStart]] `conf:"slow_start" default:"off" doc:"for how long a backend that has come up gets less than its weight says, 1s to 1h: a tenth at first; not where requests are placed by hash" example:"30s"`
 }
@@ -47,7 +48,7 @@ type namedPlan struct {
 
 // compile returns the merged rules.
 func (s *PoolRulesSpec) compile() pool.Rules {
-	rules := pool.Rules{Balance: s.Balance.Compile(), Ejection: s.Ejection.Compile(), Health: s.Health.Compile(), Sticky: s.Sticky.Compile()}
+	rules := pool.Rules{Balance: s.Balance.Compile(), Ejection: s.Ejection.Compile(), Health: s.Health.Compile(), Sticky: s.Sticky.Compile(), Breaker: s.Breaker.Compile()}
 	if !s.SlowStart.V.Off {
 		rules.SlowStart = s.SlowStart.V.V
 	}
@@ -137,7 +138,7 @@ func checkBesidePool(spec *RouteSpec, r *conf.Report) {
 	for _, rule := range []struct {
 		name    string
 		written bool
-	}{{"balance", spec.Balance != nil}, {"sticky", spec.Sticky != nil}, {"ejection", spec.Ejection != nil}, {"health", spec.Health != nil}, {"slow_start", spec.SlowStart.Set()}} {
+	}{{"balance", spec.Balance != nil}, {"sticky", spec.Sticky != nil}, {"ejection", spec.Ejection != nil}, {"circuit_breaker", spec.Breaker != nil}, {"health", spec.Health != nil}, {"slow_start", spec.SlowStart.Set()}} {
 		if rule.written {
 			r.Warn(spec.Backends.Pos, "write it in the pool", "%s stands beside %q, and comes to nothing", rule.name, spec.Backends.Items[0].V.URL.V)
 		}

@@ -214,6 +214,9 @@ func planWords(p *pool.Plan) string {
 	if slow := p.Rules.SlowStart; len(names) > 1 && slow != 0 {
 		text += ", slow start " + slow.String()
 	}
+	if breaker := p.Rules.Breaker; breaker != (pool.Breaker{}) {
+		text += ", " + breaker.String()
+	}
 	if health := p.Rules.Health; health.Path != "" {
 		text += ", " + health.String()
 	}

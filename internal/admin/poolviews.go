@@ -9,6 +9,7 @@ type PoolStatus struct {
 	Label    string          `json:"label"`          // pool:NAME, else the route; with canary or mirror behind it where it is one
 	Balance  string          `json:"balance"`
 	Sticky   string          `json:"sticky,omitempty"` // how clients are kept with a backend
+	Breaker  string          `json:"circuit_breaker,omitempty"`
 	Backends []BackendStatus `json:"backends"`
 }
 
@@ -23,6 +24,7 @@ type BackendStatus struct {
 	Why      string    `json:"why,omitempty"`
 	Since    time.Time `json:"since,omitzero"` // zero for what is written
 	InFlight int       `json:"in_flight"`
+	Pending  int       `json:"pending,omitempty"` // of those, the ones whose answer has not begun; where that is bounded
 	Weight   int       `json:"weight"`
 	Backup   bool      `json:"backup,omitempty"`
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"gatehouse/internal/admin"
+	"gatehouse/internal/pool"
 	"gatehouse/proxy"
 )
 
@@ -13,6 +14,9 @@ func poolStatus(pools []proxy.PoolStats) []admin.PoolStatus {
 		if sticky := p.Plan.Rules.Sticky; sticky.Cookie != "" {
 			list[i].Sticky = sticky.String()
 		}
+		if breaker := p.Plan.Rules.Breaker; breaker != (pool.Breaker{}) {
+			list[i].Breaker = breaker.String()
+		}
 		for _, b := range p.Backends {
 			address := ""
 			if b.Address.IsValid() {
@@ -20,7 +24,7 @@ func poolStatus(pools []proxy.PoolStats) []admin.PoolStatus {
 			}
 			list[i].Backends = append(list[i].Backends, admin.BackendStatus{
 				URL: backendURL(b.Backend), Address: address, State: string(b.Standing), Why: b.Why, Since: b.Since,
-				InFlight: b.InFlight, Weight: b.Backend.Weight(), Backup: b.Backend.Backup(),
+				InFlight: b.InFlight, Pending: b.Pending, Weight: b.Backend.Weight(), Backup: b.Backend.Backup(),
 			})
 		}
 	}

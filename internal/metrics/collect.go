@@ -99,6 +99,7 @@ func (e emitter) tenant(t *Tenant) {
 	e.moved(tenantRetriesRefused, t.retriesRefused.Load(), t.id)
 	e.moved(tenantBackendChanges, t.backendsUp.Load(), t.id, "up")
 	e.moved(tenantBackendChanges, t.backendsDown.Load(), t.id, "down")
+	e.moved(tenantCrowded, t.crowded.Load(), t.id)
 	e.moved(tenantRevoked, t.revoked.Load(), t.id)
 	e.canary(t)
 	for i, result := range MirrorResults {

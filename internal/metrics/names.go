@@ -39,6 +39,8 @@ var (
 		"Backends of a named pool (pool:NAME) or of a route by how they stand, where there are several or they are looked at.", "tenant", "route", "state")
 	tenantBackendChanges = desc("backend_transitions_total",
 		"Times that a backend began to get requests again, or ceased to because of its health.", "tenant", "to")
+	tenantCrowded = desc("circuit_breaker_total",
+		"Requests that a backend had no room for because of circuit_breaker, whether another one took them or not.", "tenant")
 	tenantCanaryRequests = desc("canary_requests_total",
 		"Requests that canaries had.", "tenant")
 	tenantCanaryErrors = desc("canary_errors_total",

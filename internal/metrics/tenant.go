@@ -28,6 +28,7 @@ type Tenant struct {
 	revoked         atomic.Uint64
 	backendsUp      atomic.Uint64 // transitions
 	backendsDown    atomic.Uint64
+	crowded         atomic.Uint64
 	canary          canary
 	mirrored        [len(MirrorResults)]atomic.Uint64
 	limits          limitUse
@@ -118,6 +119,13 @@ func (t *Tenant) BackendChanged(up bool) {
 		t.backendsUp.Add(1)
 	default:
 		t.backendsDown.Add(1)
+	}
+}
+
+// Crowded counts one request that a backend had no room for.
+func (t *Tenant) Crowded() {
+	if t != nil {
+		t.crowded.Add(1)
 	}
 }
 

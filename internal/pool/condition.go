@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -81,6 +80,7 @@ func (s seat) standing(now time.Time) (st Standing, again time.Time) {
 // A probe that failed needs none: the member is ejected already.
 func (p *Pool) eject(m *Member, now time.Time, why string) {
 	if !p.mayEject(m, now) {
+		m.probing.Store(false) // it was drained while it was tried
 		return
 	}
 	rule := p.plan.Rules.Ejection
@@ -95,7 +95,7 @@ func (p *Pool) eject(m *Member, now time.Time, why string) {
 	}
 	c.length = rule.next(c.length)
 	c.ejected, c.until = true, now.Add(c.length)
-	c.ejectedWhy = fmt.Sprintf("%d failures in a row, the last: %s", m.failures.Load(), why)
+	c.ejectedWhy = why
 	told := m.transition(p, Ejected, c.ejectedWhy)
 	c.mu.Unlock()
 	m.probing.Store(false)
@@ -109,7 +109,7 @@ func (m *Member) adopted(p *Pool) {
 	c, rules := &m.condition, &p.plan.Rules
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ejected && rules.Ejection.Failures == 0 {
+	if c.ejected && rules.Ejection.off() {
 		c.ejected, c.upSince = false, time.Now()
 	}
 	if c.rule == rules.Health {
@@ -140,8 +140,8 @@ func (p *Pool) mayEject(m *Member, now time.Time) bool {
 			others++
 		}
 	}
-	if p.plan.Rules.Optional {
-		return p.plan.Rules.Ejection.Failures > 0
+	if p.plan.Rules.spareless() {
+		return !p.plan.Rules.Ejection.off()
 	}
 	return others > 0 && p.plan.Rules.Ejection.may(ejected, active)
 }
@@ -156,6 +156,7 @@ func (m *Member) readmit(now time.Time) {
 	}
 	c.mu.Unlock()
 	m.failures.Store(0)
+	m.rate.Reset()
 	m.probing.Store(false)
 	if was {
 		m.changed(now)
@@ -192,6 +193,7 @@ type BackendStatus struct {
 	Why      string    // it is not up; "" while it is
 	Since    time.Time // of the standing; zero for what is written
 	InFlight int
+	Pending  int // of those, the ones whose answer has not begun; 0 where that is not bounded
 }
 
 // Status returns how each backend stands.
@@ -200,7 +202,7 @@ func (p *Pool) Status(now time.Time) []BackendStatus {
 	list := make([]BackendStatus, len(seats))
 	for i, s := range seats {
 		b := &list[i]
-		b.Backend, b.InFlight = s.declared, s.InFlight()
+		b.Backend, b.InFlight, b.Pending = s.declared, s.InFlight(), int(s.pending.Load())
 		b.Address, _ = s.Member.Address()
 		b.Standing, _ = s.standing(now)
 		if s.declared.state != Active {

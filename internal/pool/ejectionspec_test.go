@@ -219,6 +219,12 @@ func TestEjectionSpec(t *testing.T) {
 		"ejection: {share: 0%}":              `f:1:19: share is "0%"; expected 1% to 100%`,
 		"ejection: {share: 101%}":            `f:1:19: "101%" is not a percentage; write it like "50%"`,
 		"ejection: {failures: seven}":        `f:1:22: "seven" is not a count; write it like "200"`,
+		"ejection: {errors: 50%}":            "ejected after 5 failures in a row or at 50% errors of at least 20 requests within 10s for 10s, at most for 5m, and 50% of the pool",
+		"ejection: {failures: off, errors: 5%, of: 200, within: 1m, last: true}": "ejected at 5% errors of at least 200 requests within 1m for 10s, at most for 5m, and all of the pool",
+		"ejection: {failures: off, errors: off, last: true}":                     "ejection off",
+		"ejection: {errors: 0%}":   `f:1:20: errors is "0%"; expected 1% to 100%, or off`,
+		"ejection: {of: 0}":        `f:1:16: of is 0; expected 1 to 1000000`,
+		"ejection: {within: 10ms}": `f:1:20: within is "10ms"; expected 1s to 1h`,
 	} {
 		var f file
 		r := new(conf.Report)

@@ -37,9 +37,11 @@ type Member struct {
 	told    atomic.Int64         // Unix nanoseconds of the last Tell
 
 	inFlight  atomic.Int64
+	pending   atomic.Int64 // of those, the ones whose answer has not begun; where that is bounded
 	failures  atomic.Int64 // in a row
 	probing   atomic.Bool  // one request tries it after an ejection
 	condition condition
+	rate      ErrorRate
 	drained   atomic.Pointer[Drained] // by whom it is taken out of the rotation; nil for nobody
 
 	mu     sync.Mutex
@@ -96,8 +98,13 @@ func (m *Member) Backend() *Backend { return m.backend }
 // Tell reports whether a failure of the backend should be logged: once in a
 // while.
 func (m *Member) Tell(now time.Time) bool {
-	last := m.told.Load()
-	return now.UnixNano()-last >= int64(tellEvery) && m.told.CompareAndSwap(last, now.UnixNano())
+	return tell(&m.told, now)
+}
+
+// tell reports whether it is time to tell again, and notes that it is told.
+func tell(told *atomic.Int64, now time.Time) bool {
+	last := told.Load()
+	return now.UnixNano()-last >= int64(tellEvery) && told.CompareAndSwap(last, now.UnixNano())
 }
 
 // Reuse returns an idle connection, nil when there is none. What it returns

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
 )
@@ -15,6 +16,8 @@ type Round struct {
 	roster     *roster // as it was at the last pick
 	member     *Member // whose turn it is; nil before the first, and once released
 	probing    bool    // this request tries an ejected member
+	waits      bool    // it counts among those that wait for an answer
+	crowded    bool    // a backend had no room for it
 	preferred  uint64  // the place that it begins with if that takes requests; zero for none
 	place      uint64  // of the backend whose turn it is or was; zero for none
 }
@@ -39,14 +42,26 @@ func (r *Round) Next(now time.Time) *Member {
 			return nil
 		}
 		r.tried.add(uint8(seat))
-		r.member, r.place = v.roster.seats[seat].Member, v.roster.seats[seat].at
-		r.member.inFlight.Add(1)
+		s := &v.roster.seats[seat]
+		r.place = s.at
+		if !r.enter(s.Member) {
+			r.forgo(s.Member)
+			continue
+		}
 		if !r.member.drained.Load().holds(now) {
 			return r.member
 		}
 		// It was drained since the view was made: whoever did that sees either
 		// the request counted or none.
 		r.Release()
+	}
+}
+
+// forgo leaves a member alone that was picked.
+func (r *Round) forgo(m *Member) {
+	if r.probing {
+		r.probing = false
+		m.probing.Store(false)
 	}
 }
 
@@ -68,42 +83,45 @@ func (r *Round) Release() {
 	if m == nil {
 		return
 	}
+	r.heard()
 	m.inFlight.Add(-1)
-	if r.probing {
-		m.probing.Store(false)
-	}
-	r.member, r.probing = nil, false
+	r.forgo(m)
+	r.member = nil
 }
 
 // Succeeded says that the backend whose turn it is has answered.
 func (r *Round) Succeeded(now time.Time) {
 	m := r.member
+	r.heard()
 	switch {
 	case m == nil:
+		return
 	case r.probing:
 		r.probing = false
 		m.readmit(now)
 	case m.failures.Load() != 0:
 		m.failures.Store(0)
 	}
+	m.fared(now, "")
 }
 
 // Failed says that the backend whose turn it is has failed the request in a way
 // that a backend that is dead does, and how: "connection refused".
 func (r *Round) Failed(now time.Time, how string) {
 	m := r.member
+	r.heard()
 	if m == nil || m.placeless() {
 		return
 	}
 	p := m.owner.Load()
 	most := int64(p.plan.Rules.Ejection.Failures)
-	if n := m.failures.Add(1); most == 0 || n < most && !r.probing {
+	n := m.failures.Add(1)
+	if r.probing || most > 0 && n >= most && !m.isEjected() {
+		r.probing = false
+		p.eject(m, now, fmt.Sprintf("%d failures in a row, the last: %s", n, how))
 		return
 	}
-	if r.probing || !m.isEjected() {
-		r.probing = false
-		p.eject(m, now, how)
-	}
+	m.fared(now, how)
 }
 
 func (m *Member) isEjected() bool {
@@ -130,9 +148,9 @@ func (r *Round) pick(v *view) int {
 			return seat
 		}
 	}
-	for _, t := range v.tiers {
-		if t == nil {
-			continue
+	for i, t := range v.tiers {
+		if t == nil || i >= ejectedPrimary && r.crowded {
+			continue // whoever is ejected has no room for what others have none for
 		}
 		seat := -1
 		switch policy {

@@ -13,6 +13,8 @@ type Rules struct {
 	Health   Health
 	// SlowStart has no effect where requests are placed by hash.
 	SlowStart SlowStart
+	// Breaker holds for each backend of the pool.
+	Breaker Breaker
 	// Sticky has effect where [Options] have Place.
 	Sticky Sticky
 	// Optional says that another pool takes what this one does not: the last
@@ -20,6 +22,9 @@ type Rules struct {
 	// those that try it.
 	Optional bool
 }
+
+// spareless reports whether all backends may be ejected, and get no requests then.
+func (r *Rules) spareless() bool { return r.Optional || r.Ejection.Last }
 
 // Plan is the declared half of a pool: its backends and how they are used. It is
 // immutable.
@@ -69,7 +74,7 @@ func (b *Backend) role() string {
 }
 
 func (r Rules) key() string {
-	return fmt.Sprintf("%s; %s; %v; %s; %s", r.Balance, r.Ejection, healthKey(r.Health), r.SlowStart, r.Sticky)
+	return fmt.Sprintf("%s; %s; %v; %s; %s; %v", r.Balance, r.Ejection, healthKey(r.Health), r.SlowStart, r.Sticky, r.Breaker)
 }
 
 // healthKey has what String leaves out.

@@ -55,7 +55,8 @@ type Pool struct {
 	turn   atomic.Uint64
 	view   atomic.Pointer[view]
 	drains atomic.Pointer[Drains]
-	making sync.Mutex // held while a view is made
+	told   atomic.Int64 // Unix nanoseconds of the last Tell
+	making sync.Mutex   // held while a view is made
 	closed bool
 	left   []*Member // whose addresses names have left, while they have requests in progress
 }
@@ -98,6 +99,10 @@ func (p *Pool) Orphan(key string) *Member {
 	}
 	return nil
 }
+
+// Tell reports whether it should be logged that the pool takes no request: once in
+// a while.
+func (p *Pool) Tell(now time.Time) bool { return tell(&p.told, now) }
 
 // Sweep closes connections that were idle for too long or that their backend
 // has closed. It is meant to be called every few seconds; a pool without idle

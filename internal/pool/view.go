@@ -18,7 +18,8 @@ type view struct {
 }
 
 // The tiers, in the order in which they are asked. Ejected backends come last
-// and come all the same: that others fail more is no reason to answer nothing. So
+// and come all the same, unless the table says otherwise: that others fail more is
+// no reason to answer nothing. So
 // do names that lead nowhere: to dial one waits until it is looked up for the
 // first time, or says why it leads nowhere.
 const (
@@ -83,7 +84,7 @@ func newView(p *Pool, r *roster, now time.Time) *view {
 				v.add(ejectedPrimary+s.tier(), uint8(i), s.weight)
 			}
 		case Ejected:
-			if !p.plan.Rules.Optional {
+			if !p.plan.Rules.spareless() {
 				v.add(ejectedPrimary+s.tier(), uint8(i), s.weight)
 			}
 			v.probe(uint8(i), again, now)
