@@ -65,8 +65,17 @@ func printBackends(w io.Writer, pools []admin.PoolStatus) error {
 			if !b.Since.IsZero() {
 				since = b.Since.Format(time.RFC3339)
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", addressOf(&b), p.Label, b.State, since, b.InFlight, b.Weight, orDash(b.Why))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", addressOf(&b), p.Label, b.State, since, b.InFlight, b.Weight, orDash(whyOf(&b)))
 		}
 	}
 	return table.Flush()
+}
+
+// whyOf says why a backend stands as it does, and that one that is up is asked
+// only for want of others.
+func whyOf(b *admin.BackendStatus) string {
+	if b.Backup && b.State == admin.BackendUp {
+		return "backup, asked while no other takes requests"
+	}
+	return b.Why
 }
