@@ -25,7 +25,7 @@ func SocketPath(config string) (string, error) {
 		return socketPath(within(l.base(), dir)), nil
 	}
 	// Whatever is wrong may have hidden the key.
-	return "", fmt.Errorf("which process runs on it cannot be told: %w", faultsError(report.Findings()))
+	return "", fmt.Errorf("which process runs on it cannot be told (a main file with no more than version and the same state does, after -c): %w", faultsError(report.Findings()))
 }
 
 // stateLine is how the key state stands in a text that is no YAML any more.
