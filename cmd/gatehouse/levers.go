@@ -102,12 +102,23 @@ func maintenanceCommand() *cobra.Command {
 			"are those of the first entry of maintenance where one is written. off takes back what on\n" +
 			"has ordered, and no window of the files.",
 		Example: "  gatehouse maintenance acme on --for 2h\n  gatehouse maintenance acme off",
-		Args:    exactly(2, "the tenant, and on or off"),
+		Args:    tenantAndSwitch,
 	}
 	length := cmd.Flags().String("for", "", "how long (default: until it is taken back)")
 	return lever(cmd, func(args []string) admin.LeverOrder {
 		return admin.LeverOrder{Lever: admin.Lever("maintenance " + args[1]), Of: args[0], For: *length}
 	})
+}
+
+// tenantAndSwitch wants a tenant, and on or off.
+func tenantAndSwitch(cmd *cobra.Command, args []string) error {
+	if err := exactly(2, "the tenant, and on or off")(cmd, args); err != nil {
+		return err
+	}
+	if args[1] != "on" && args[1] != "off" {
+		return usagef("%s: %q is neither on nor off", cmd.CommandPath(), args[1])
+	}
+	return nil
 }
 
 // lever completes a command that gives one order.
