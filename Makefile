@@ -7,6 +7,7 @@
 #   make test         installs what is missing, race tests with end-to-end, image, unit, ten seconds per fuzz target
 #   make fuzz         every fuzz target for FUZZTIME
 #   make bench        Go benchmarks, then CPU per proxied request beside nginx
+#   make neighbour    what one tenant feels of another, beside nginx and HAProxy; as root, half an hour
 #   make cover        coverage by package
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -14,7 +15,7 @@ FUZZTIME ?= 60s
 TOOLS    := bin/tools
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 
-.PHONY: run demo-acme build check test fuzz bench cover clean
+.PHONY: run demo-acme build check test fuzz bench neighbour cover clean
 
 run: build
 	./bin/gatehouse demo
@@ -50,6 +51,10 @@ bench:
 	./test/install bench
 	go test -run '^$$' -bench . -benchmem ./...
 	./bench/run
+
+neighbour:
+	./test/install bench
+	go run ./bench/neighbour
 
 cover:
 	@mkdir -p bin

@@ -4,7 +4,7 @@
 // of the minutes when A was quiet. The same is done to gatehouse, nginx and
 // HAProxy, which are configured with the same limits as far as they have them.
 //
-//	go run ./bench/neighbour [-rounds 3] [-seconds 20] [-proxies gatehouse,nginx,haproxy] [-attacks slow,...]
+//	go run ./bench/neighbour [-rounds 3] [-seconds 10] [-proxies gatehouse,nginx,haproxy] [-attacks slow,...]
 //
 // The proxy has one processor to itself and everything else shares the other,
 // B's clients and B's backend at a real-time priority: what is measured is how

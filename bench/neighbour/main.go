@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	var s settings
 	flags := flag.NewFlagSet("neighbour", flag.ContinueOnError)
 	flags.IntVar(&s.rounds, "rounds", 3, "how often everything is measured")
-	seconds := flags.Int("seconds", 20, "seconds of each measurement")
+	seconds := flags.Int("seconds", 10, "seconds of each measurement")
 	proxies := flags.String("proxies", "gatehouse,nginx,haproxy", "which proxies")
 	attacks := flags.String("attacks", strings.Join(attackNames(), ","), "which attacks")
 	if err := flags.Parse(args); err != nil {
