@@ -155,8 +155,7 @@ func (r *Round) pick(v *view) int {
 		seat := -1
 		switch policy {
 		case RoundRobin:
-			turn := r.pool.turn.Add(1) - 1
-			seat = t.walk(t.at(turn*t.step%t.total), &r.tried)
+			seat = t.walk(t.at(r.turn()*t.step%t.total), &r.tried)
 		case LeastRequests:
 			seat = r.least(t)
 		default:
@@ -167,6 +166,16 @@ func (r *Round) pick(v *view) int {
 		}
 	}
 	return -1
+}
+
+// turn returns the request's turn. It has one: if what is offered once more took
+// another, then of two backends all requests would begin with the one that fails
+// them, each time that the other has been asked in its place.
+func (r *Round) turn() uint64 {
+	if r.tried != (set{}) {
+		return uint64(rand.Uint32())
+	}
+	return r.pool.turn.Add(1) - 1
 }
 
 // probe returns an ejected seat that no other request is trying, -1 if there is

@@ -219,3 +219,21 @@ func BenchmarkPick(b *testing.B) {
 		}
 	}
 }
+
+// A request has one turn, however often it is offered: a backend that fails what
+// it gets is not the first of more requests than its share.
+func TestRoundRobinGivesOneTurn(t *testing.T) {
+	p := poolOf(t, Rules{}, "", "", "weight 2")
+	now, first := time.Now(), make([]int, 3)
+	for range 40 {
+		round := p.Round(0, true)
+		first[p.seatOf(round.Next(now))]++
+		for round.Next(now) != nil {
+			continue
+		}
+		round.Release()
+	}
+	if want := []int{10, 10, 20}; !slices.Equal(first, want) {
+		t.Errorf("first offered to %v, want %v", first, want)
+	}
+}
