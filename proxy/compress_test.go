@@ -305,9 +305,13 @@ func TestEncodeInTurn(t *testing.T) {
 		}
 		body <- got
 	}()
-	turns := w.server.processors.fair
-	eventually(t, "a piece waits", func() bool { return turns.Waiting() == 1 })
-	if got := giveUntil(turns, body); len(got) != length {
+	p := w.server.processors
+	eventually(t, "the client is heard", func() bool { _, heard := p.hellos.Next(); return heard })
+	for _, what := range []string{"its handshake", "a piece of its answer"} {
+		eventually(t, what+" waits", func() bool { return p.fair.Waiting() == 1 })
+		p.fair.Next()
+	}
+	if got := giveUntil(p, body); len(got) != length {
 		t.Errorf("%d bytes of %d", len(got), length)
 	}
 }

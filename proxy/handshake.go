@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"gatehouse/internal/limit"
@@ -16,6 +17,11 @@ import (
 // long as the head of a request. After nil the connection is to be closed.
 func (s *Server) shakeHands(c *conn) *tls.Conn {
 	c.watch.arm(c.peer.timeouts.Header)
+	if !s.takeTurnFor(c, s.processors.hellos, networkOf(c.peer.client), 1, helloCost) {
+		s.budget.shaken(c)
+		s.refused(c, c.refusal, "")
+		return nil
+	}
 	t := tls.Server(c, s.greeting)
 	err := t.HandshakeContext(context.Background())
 	s.budget.shaken(c)
@@ -92,25 +98,49 @@ func (s *Server) join(c *conn, tenant *running) bool {
 	return false
 }
 
-// sign waits until the handshake may compute. Where too many wait, those of the
-// tenant with the most for its weight may not: the connection is closed, and
-// false.
+// sign waits until the handshake may compute, for a tenant or for nobody's.
 func (s *Server) sign(c *conn, tenant string, weight int) bool {
+	return s.takeTurnFor(c, s.processors.fair, tenant, weight, handshakeCost)
+}
+
+// takeTurnFor waits for a connection's turn. Where too many wait, those of the
+// party with the most for its weight get none: the connection is closed, and
+// false.
+func (s *Server) takeTurnFor(c *conn, turns *limit.Fair, party string, weight int, cost time.Duration) bool {
 	var turn limit.Turn
-	s.processors.fair.Enter(&turn, tenant, weight, handshakeCost)
+	turns.Enter(&turn, party, weight, cost)
 	late := time.NewTimer(c.peer.timeouts.Header)
 	defer late.Stop()
-	signs := false
+	given := false
 	select {
-	case signs = <-turn.Given():
+	case given = <-turn.Given():
 	case <-late.C:
-		signs = turn.Withdraw()
+		given = turn.Withdraw()
 	}
-	if !signs {
+	if !given {
 		c.refusal = tenancy.TooManyConnections
 		c.sever()
 	}
-	return signs
+	return given
+}
+
+// Whoever has many addresses has them side by side, as a rule: those of one
+// network take turns as one.
+const (
+	networkBits4 = 24
+	networkBits6 = 48 // what a site is given (RFC 6177)
+)
+
+// networkOf returns the name of a client's network.
+func networkOf(a netip.Addr) string {
+	a = a.Unmap()
+	bits := networkBits4
+	if a.Is6() {
+		bits = networkBits6
+	}
+	network, _ := a.Prefix(bits) // of a valid address it is one
+	name := network.Addr().As16()
+	return string(name[:])
 }
 
 // settle notes which host the handshake named.

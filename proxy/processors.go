@@ -12,6 +12,7 @@ import (
 // What work costs a processor, in turns of the fair queue. Measured on one of 2
 // GHz; only the ratios matter.
 const (
+	helloCost     = 60 * time.Microsecond // accepting a connection and reading whom it wants
 	handshakeCost = 300 * time.Microsecond
 	requestCost   = 40 * time.Microsecond
 	pieceCost     = 8 * time.Microsecond // of a body, whatever its length
@@ -58,7 +59,8 @@ const (
 // the next only once the network was asked. Handshakes always wait, bodies now
 // and then, and as long as processors are scarce each request does.
 type processors struct {
-	fair    *limit.Fair
+	fair    *limit.Fair   // of tenants
+	hellos  *limit.Fair   // of networks, before it is known which tenant's a connection is
 	width   time.Duration // the number of processors
 	crowded atomic.Bool   // processors are scarce
 	asked   atomic.Uint32
@@ -79,6 +81,7 @@ type processors struct {
 func newProcessors() *processors {
 	return &processors{
 		fair:    limit.NewFair(turnsWaitMax),
+		hellos:  limit.NewFair(turnsWaitMax),
 		width:   time.Duration(runtime.GOMAXPROCS(0)),
 		amount:  roundLeast,
 		stirred: make(chan struct{}, 1),
@@ -107,6 +110,7 @@ func (p *processors) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-p.fair.Asked():
+		case <-p.hellos.Asked():
 		case <-p.stirred:
 			p.resting.Store(false)
 			p.looked = time.Now()
@@ -117,17 +121,21 @@ func (p *processors) run(ctx context.Context) {
 	}
 }
 
-// give gives turns worth an amount for each processor, and returns what they are
-// worth.
+// give gives turns worth an amount for each processor, to tenants and to those who
+// are not known yet, and returns what they are worth.
 func (p *processors) give() (given time.Duration) {
+	return p.giveFrom(p.hellos) + p.giveFrom(p.fair)
+}
+
+func (p *processors) giveFrom(turns *limit.Fair) (given time.Duration) {
 	for given < p.amount*p.width {
-		cost, waited := p.fair.Next()
+		cost, waited := turns.Next()
 		if !waited {
 			return given
 		}
 		given += cost
 	}
-	if p.fair.Waiting() > 0 {
+	if turns.Waiting() > 0 {
 		p.waited = time.Now()
 		p.crowded.Store(true)
 	}

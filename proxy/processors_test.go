@@ -103,7 +103,7 @@ func TestRequestsTakeTurns(t *testing.T) {
 	turns := w.server.processors.fair
 	c := w.client("direct", "127.0.0.1", true)
 	for _, host := range []string{"a.example", "b.example"} { // so that connections are open
-		if status := giveUntil(turns, w.start(c, "https://"+host+"/")); status != http.StatusOK {
+		if status := giveUntil(w.server.processors, w.start(c, "https://"+host+"/")); status != http.StatusOK {
 			t.Fatalf("%s: status %d", host, status)
 		}
 	}
@@ -124,7 +124,7 @@ func TestRequestsTakeTurns(t *testing.T) {
 	if n := turns.Waiting(); n != 1 {
 		t.Errorf("%d wait, want the second of the one that had a turn", n)
 	}
-	if got := giveUntil(turns, second); got != http.StatusOK {
+	if got := giveUntil(w.server.processors, second); got != http.StatusOK {
 		t.Errorf("the second is answered with %d", got)
 	}
 }
@@ -147,7 +147,7 @@ func TestBodiesTakeTurns(t *testing.T) {
 	})
 	c := w.client("direct", "127.0.0.1", false)
 	turns := w.server.processors.fair
-	giveUntil(turns, w.start(c, "https://b.example/"))
+	giveUntil(w.server.processors, w.start(c, "https://b.example/"))
 	for name, ask := range map[string]func() (*http.Response, error){
 		"answer": func() (*http.Response, error) { return c.Get("https://b.example/") },
 		"request": func() (*http.Response, error) {
@@ -171,6 +171,7 @@ func TestBodiesTakeTurns(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 			case <-time.After(time.Millisecond):
+				w.server.processors.hellos.Next()
 				if _, ok := turns.Next(); ok {
 					given++
 				}
@@ -193,23 +194,28 @@ func TestBodiesTakeTurns(t *testing.T) {
 	eventually(t, "nobody waits", func() bool { return turns.Waiting() == 0 })
 }
 
-// busyWorld is a world whose processors are busy with the first turn: others come
-// when the test says so, and so many wait for them.
+// busyWorld is a world whose processors are busy: turns come when the test says
+// so, and so many wait for them.
 func busyWorld(t *testing.T, tenants map[string]string, waiting int) *world {
-	return newWorldOf(t, &world{tenants: tenants, prepare: func(s *Server) {
-		s.processors.fair = limit.NewFair(waiting)
-		s.processors.round = func() { <-t.Context().Done() }
+	w := newWorldOf(t, &world{tenants: tenants, prepare: func(s *Server) {
+		p := s.processors
+		p.fair, p.hellos = limit.NewFair(waiting), limit.NewFair(waiting)
+		p.round = func() { <-t.Context().Done() }
+		p.hellos.Enter(new(limit.Turn), "busy", 1, helloCost)
 	}}, planeOf(t))
+	eventually(t, "the processors are busy", func() bool { return w.server.processors.hellos.Waiting() == 0 })
+	return w
 }
 
 // giveUntil gives turns until something comes of done.
-func giveUntil[T any](turns *limit.Fair, done <-chan T) T {
+func giveUntil[T any](p *processors, done <-chan T) T {
 	for {
 		select {
 		case got := <-done:
 			return got
 		case <-time.After(time.Millisecond):
-			turns.Next()
+			p.hellos.Next()
+			p.fair.Next()
 		}
 	}
 }
