@@ -49,6 +49,9 @@ const (
 	// they are taken for scarce after somebody has waited.
 	crowdedAt  = time.Millisecond
 	crowdedFor = 100 * time.Millisecond
+	// aloneAfter is how long a tenant is alone before its requests take no turns:
+	// there is nobody to share with, and turns cost as much as a third of a request.
+	aloneAfter = 2 * time.Second
 )
 
 // processors shares the computing time of the process out to tenants. What is
@@ -64,13 +67,18 @@ type processors struct {
 	width   time.Duration // the number of processors
 	crowded atomic.Bool   // processors are scarce
 	asked   atomic.Uint32
-	resting atomic.Bool // nobody looks whether they are
-	stirred chan struct{}
+	// last is whose request came last while processors were scarce, others says that
+	// one of another tenant came since the last look, mixed that one came lately.
+	last          atomic.Pointer[running]
+	others, mixed atomic.Bool
+	resting       atomic.Bool // nobody looks whether they are
+	stirred       chan struct{}
 
 	// The following belong to run.
 	looked time.Time     // when a look was last worth it
 	late   int           // looks in a row that found processors scarce
 	waited time.Time     // when somebody last waited behind those whose turn it was
+	shared time.Time     // when requests of several tenants were last seen
 	amount time.Duration // what is given at a time, for each processor
 	ticker *time.Ticker
 	// round returns when everybody has had a processor who was ready, those
@@ -159,6 +167,11 @@ func (p *processors) look(now time.Time) {
 	if p.crowded.Load() && now.Sub(p.waited) > crowdedFor {
 		p.crowded.Store(false)
 	}
+	if p.others.Swap(false) {
+		p.shared = now
+	} else if now.Sub(p.shared) > aloneAfter {
+		p.mixed.Store(false)
+	}
 	if p.asked.Swap(0) < requestsFew {
 		if p.late = 0; now.Sub(p.looked) > restAfter && !p.crowded.Load() {
 			p.ticker.Stop()
@@ -178,8 +191,9 @@ func (p *processors) look(now time.Time) {
 	}
 }
 
-// stir notes a request, and reports whether it waits for its turn.
-func (p *processors) stir() (waits bool) {
+// stir notes a request of a tenant, nil for nobody's, and reports whether it waits
+// for its turn.
+func (p *processors) stir(r *running) (waits bool) {
 	p.asked.Add(1)
 	// Not the first request alone: it may come before run rests, and nobody would
 	// look any more.
@@ -189,5 +203,13 @@ func (p *processors) stir() (waits bool) {
 		default:
 		}
 	}
-	return p.crowded.Load()
+	if !p.crowded.Load() {
+		return false
+	}
+	if p.last.Load() != r {
+		p.last.Store(r)
+		p.others.Store(true)
+		p.mixed.Store(true)
+	}
+	return p.mixed.Load()
 }

@@ -53,8 +53,8 @@ func TestProcessorsAreLookedAt(t *testing.T) {
 		go p.run(ctx)
 		ask := func(d time.Duration) {
 			for range d / time.Millisecond {
-				p.stir()
-				p.stir()
+				p.stir(nil)
+				p.stir(nil)
 				<-time.After(time.Millisecond)
 			}
 			synctest.Wait()
@@ -85,9 +85,9 @@ func TestProcessorsAreLookedAt(t *testing.T) {
 func TestProcessorsWakeUp(t *testing.T) {
 	t.Parallel()
 	p := newProcessors()
-	p.stir()
+	p.stir(nil)
 	p.resting.Store(true)
-	p.stir()
+	p.stir(nil)
 	select {
 	case <-p.stirred:
 	default:
@@ -247,4 +247,30 @@ func TestRoundsAreShared(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAloneTakesNoTurns: a tenant that nobody else asks beside shares with nobody.
+func TestAloneTakesNoTurns(t *testing.T) {
+	p, now := newProcessors(), time.Now()
+	p.round = func() {}
+	a, b := new(running), new(running)
+	if p.stir(a) {
+		t.Error("a request waits while processors are not scarce")
+	}
+	p.crowded.Store(true)
+	p.waited = now.Add(time.Hour)
+	p.stir(b)
+	if !p.stir(a) {
+		t.Error("a request takes no turn beside those of another tenant")
+	}
+	p.look(now)
+	if p.look(now.Add(aloneAfter)); !p.stir(a) {
+		t.Error("it takes none soon after the other's")
+	}
+	if p.look(now.Add(aloneAfter + lookEvery)); p.stir(a) {
+		t.Error("a tenant that is alone takes turns")
+	}
+	if !p.stir(b) {
+		t.Error("the other's request takes no turn")
+	}
 }

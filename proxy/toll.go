@@ -76,7 +76,7 @@ type turnWait struct {
 // takeTurn waits for the request's turn where processors are scarce. It reports
 // false when the exchange is over.
 func (s *Server) takeTurn(ex *exchange) bool {
-	if !s.processors.stir() {
+	if !s.processors.stir(ex.run) {
 		return true
 	}
 	tenant, weight := "", 1
