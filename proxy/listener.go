@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -52,13 +51,17 @@ func cause(err error) error {
 	return err
 }
 
-// acceptsAtOnce is how many connections are taken in a row, half a millisecond's
-// work, before others who are ready have a processor.
-const acceptsAtOnce = 16
+// acceptsAtOnce is how many connections are taken in a row, a millisecond's work,
+// before the network is asked who else is ready.
+const acceptsAtOnce = 32
 
 // accept takes connections until the listener is closed.
 func (s *Server) accept(l Listener) {
 	counts, handshakes := s.metrics.Listener(l.Rules.Name), s.shaker(l.Rules.Name)
+	b, err := newBell()
+	if err == nil {
+		defer b.close()
+	}
 	pause, n := time.Duration(0), 0
 	for {
 		socket, err := l.Socket.Accept()
@@ -66,8 +69,8 @@ func (s *Server) accept(l Listener) {
 		case err == nil:
 			pause = 0
 			s.admit(socket, l.Rules, counts, handshakes)
-			if n++; n%acceptsAtOnce == 0 {
-				runtime.Gosched()
+			if n++; n%acceptsAtOnce == 0 && b != nil {
+				b.ring()
 			}
 		case errors.Is(err, net.ErrClosed):
 			return
