@@ -148,6 +148,8 @@ func TestFlappingBackend(t *testing.T) {
 	l := w.ask(t, 4)
 	l.after(t, 2000)
 	l.end(t)
+	f.mu.Lock() // its last connections may still be open
+	defer f.mu.Unlock()
 	for _, s := range w.acme.requests(t) {
 		if strings.HasPrefix(s.Target, "/post-") {
 			f.arrived["POST "+s.Target]++
