@@ -151,14 +151,19 @@ func (p *processors) giveFrom(turns *limit.Fair) (given time.Duration) {
 }
 
 // turn waits until those who were given a turn have had it, and others that were
-// ready as well. Half of what the others took, work that takes no turns, is what
-// may be given next time beyond the least: they are to have no more than two
-// parts of three.
+// ready as well. Where others took far more than was given, there is work that
+// takes no turns, and more is given next time: a fifth of the processor. Less than
+// that may as well be turns that cost more than they are said to, and to give more
+// of those would make each round longer than the one before.
 func (p *processors) turn(given time.Duration) {
 	began := time.Now()
 	p.round()
-	others := time.Since(began) - given/p.width
-	p.amount = min(max(others/2, roundLeast), roundMost)
+	given /= p.width
+	others := time.Since(began) - given
+	p.amount = roundLeast
+	if others > 3*given {
+		p.amount = min(max(others/4, roundLeast), roundMost)
+	}
 }
 
 // look finds out whether processors are scarce, unless hardly anything was asked

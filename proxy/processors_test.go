@@ -236,7 +236,7 @@ func TestRoundsAreShared(t *testing.T) {
 				given = p.give()
 				p.turn(given)
 			}
-			want := min(max(others/2, roundLeast), roundMost)
+			want := min(max(others/4, roundLeast), roundMost)
 			if given < want || given >= want+handshakeCost {
 				t.Errorf("beside work of %v turns of %v are given at a time, want about %v", others, given, want)
 			}
@@ -245,6 +245,28 @@ func TestRoundsAreShared(t *testing.T) {
 					break
 				}
 			}
+		}
+	})
+}
+
+// TestRoundsStayShort: turns that cost three times what they are said to are given
+// one at a time all the same.
+func TestRoundsStayShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcessors()
+		p.width = 1
+		var given time.Duration
+		p.round = func() { <-time.After(3 * given) }
+		for range 20 {
+			for range 10 {
+				p.fair.Enter(new(limit.Turn), "acme", 1, handshakeCost)
+				p.hellos.Enter(new(limit.Turn), "network", 1, helloCost)
+			}
+			given = p.give()
+			p.turn(given)
+		}
+		if most := 2*roundLeast + handshakeCost; given > most {
+			t.Errorf("turns of %v are given at a time, want %v at most", given, most)
 		}
 	})
 }
