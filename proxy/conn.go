@@ -38,12 +38,17 @@ type conn struct {
 	socket syscall.RawConn // nil where the connection is not a socket
 	early  []byte          // what arrived behind the PROXY header, for Read
 
+	// The following belong to the goroutine that reads.
+	listens bool // the next Read waits for a request
+	heard   bool // the request that is read has had its turn
+
 	// The following belong to the goroutine of the handshake.
 	refusal     tenancy.Reason
 	certificate *tls.Certificate
 
 	claims    claims
 	estate    estate
+	owner     *party          // of the host that the handshake named; nil for nobody
 	tenant    *metrics.Tenant // counts the connection since settle; may be nil
 	closeOnce sync.Once
 	closeErr  error
@@ -54,6 +59,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if len(c.early) == 0 {
 		n, err := c.Conn.Read(p)
 		c.watch.pace.read.Add(int64(n))
+		if n > 0 && c.owner != nil {
+			c.server.hear(c)
+		}
 		return n, err
 	}
 	n := copy(p, c.early)

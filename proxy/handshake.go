@@ -91,6 +91,7 @@ func (s *Server) refuseHello(c *conn, why tenancy.Reason) (*tls.Config, error) {
 // what all share, the connection is closed, and false.
 func (s *Server) join(c *conn, tenant *running) bool {
 	if s.means.adopt(c, tenant.party) {
+		c.owner = tenant.party
 		return true
 	}
 	c.refusal = tenancy.TooManyConnections
@@ -107,15 +108,14 @@ func (s *Server) sign(c *conn, tenant string, weight int) bool {
 // party with the most for its weight get none: the connection is closed, and
 // false.
 func (s *Server) takeTurnFor(c *conn, turns *limit.Fair, party string, weight int, cost time.Duration) bool {
-	var turn limit.Turn
-	turns.Enter(&turn, party, weight, cost)
-	late := time.NewTimer(c.peer.timeouts.Header)
-	defer late.Stop()
+	t := s.processors.takeWait(c.peer.timeouts.Header)
+	defer s.processors.giveWait(t)
+	turns.Enter(&t.turn, party, weight, cost)
 	given := false
 	select {
-	case given = <-turn.Given():
-	case <-late.C:
-		given = turn.Withdraw()
+	case given = <-t.turn.Given():
+	case <-t.late.C:
+		given = t.turn.Withdraw()
 	}
 	if !given {
 		c.refusal = tenancy.TooManyConnections

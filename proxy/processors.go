@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,15 +15,17 @@ import (
 const (
 	helloCost     = 60 * time.Microsecond // accepting a connection and reading whom it wants
 	handshakeCost = 300 * time.Microsecond
+	frameCost     = 15 * time.Microsecond // decrypting what HTTP/2 has received
 	requestCost   = 40 * time.Microsecond
 	pieceCost     = 8 * time.Microsecond // of a body, whatever its length
 	byteCost      = time.Nanosecond      // of each byte of it
 )
 
 const (
-	// turnsWaitMax is how many turns may wait: handshakes of a second. Of more,
-	// those of the tenant with the most for its weight are turned away.
-	turnsWaitMax = 4096
+	// turnsWaitMost is how long the work may take, of each processor, that waits
+	// for turns. Of more, that of the tenant with the most for its weight is turned
+	// away.
+	turnsWaitMost = time.Second
 
 	// quantum is what bodies may take of a processor before they wait for a
 	// turn: 200 KiB or so, which makes the price of a turn, 3 µs, one in a
@@ -35,22 +38,27 @@ const (
 	lookEvery = 5 * time.Millisecond
 	restAfter = time.Second
 
-	// requestsFew is how many requests between two looks are none worth looking.
-	requestsFew = 4
+	// requestsFew is how many requests between two looks are none worth looking,
+	// requestsMany how many are worth one at once: a millisecond's.
+	requestsFew  = 4
+	requestsMany = 32
 
 	// roundLeast and roundMost bound what is given at a time, for each processor:
 	// a handshake, and what may lie in front of a request that has just become
 	// ready.
 	roundLeast = handshakeCost
-	roundMost  = 4 * time.Millisecond
+	roundMost  = 2 * time.Millisecond
 
 	// crowdedAt is how long something that has become ready waits for a
-	// processor when they are scarce, twice in a row. crowdedFor is how long
-	// they are taken for scarce after somebody has waited.
+	// processor when they are scarce, twice in a row; herdAt is the same for once,
+	// where it still waits: a thousand clients may have asked at the same moment.
+	// crowdedFor is how long they are taken for scarce after somebody has waited.
 	crowdedAt  = time.Millisecond
+	herdAt     = 2 * time.Millisecond
 	crowdedFor = 100 * time.Millisecond
-	// aloneAfter is how long a tenant is alone before its requests take no turns:
-	// there is nobody to share with, and turns cost as much as a third of a request.
+	// aloneAfter is how long a tenant is alone, at least, before its requests take no
+	// turns: there is nobody to share with, and turns cost as much as a third of a
+	// request.
 	aloneAfter = 2 * time.Second
 )
 
@@ -65,20 +73,24 @@ type processors struct {
 	fair    *limit.Fair   // of tenants
 	hellos  *limit.Fair   // of networks, before it is known which tenant's a connection is
 	width   time.Duration // the number of processors
+	born    time.Time
 	crowded atomic.Bool   // processors are scarce
-	asked   atomic.Uint32
-	// last is whose request came last while processors were scarce, others says that
-	// one of another tenant came since the last look, mixed that one came lately.
-	last          atomic.Pointer[running]
-	others, mixed atomic.Bool
-	resting       atomic.Bool // nobody looks whether they are
-	stirred       chan struct{}
+	rung    atomic.Int64  // since when a round is waited for, counted from born; 0: none is
+	asked   atomic.Uint32 // requests since the last look
+	// mixed says that requests of several tenants have come since a mark, wasMixed
+	// that they came between the two marks before it. last is whose came last before
+	// mixed was set.
+	mixed, wasMixed atomic.Bool
+	last            atomic.Pointer[party]
+	resting         atomic.Bool // nobody looks whether processors are scarce
+	stirred         chan struct{}
+	waits           sync.Pool // of *timedTurn
 
 	// The following belong to run.
 	looked time.Time     // when a look was last worth it
 	late   int           // looks in a row that found processors scarce
 	waited time.Time     // when somebody last waited behind those whose turn it was
-	shared time.Time     // when requests of several tenants were last seen
+	marked time.Time     // when mixed was last marked
 	amount time.Duration // what is given at a time, for each processor
 	ticker *time.Ticker
 	// round returns when everybody has had a processor who was ready, those
@@ -87,10 +99,12 @@ type processors struct {
 }
 
 func newProcessors() *processors {
+	width := time.Duration(runtime.GOMAXPROCS(0))
 	return &processors{
-		fair:    limit.NewFair(turnsWaitMax),
-		hellos:  limit.NewFair(turnsWaitMax),
-		width:   time.Duration(runtime.GOMAXPROCS(0)),
+		fair:    limit.NewFair(turnsWaitMost * width),
+		hellos:  limit.NewFair(turnsWaitMost * width),
+		width:   width,
+		born:    time.Now(),
 		amount:  roundLeast,
 		stirred: make(chan struct{}, 1),
 	}
@@ -120,9 +134,12 @@ func (p *processors) run(ctx context.Context) {
 		case <-p.fair.Asked():
 		case <-p.hellos.Asked():
 		case <-p.stirred:
-			p.resting.Store(false)
-			p.looked = time.Now()
+			if p.resting.Load() {
+				p.resting.Store(false)
+				p.looked = time.Now()
+			}
 			p.ticker.Reset(lookEvery)
+			p.look(time.Now())
 		case <-p.ticker.C:
 			p.look(time.Now())
 		}
@@ -156,10 +173,8 @@ func (p *processors) giveFrom(turns *limit.Fair) (given time.Duration) {
 // that may as well be turns that cost more than they are said to, and to give more
 // of those would make each round longer than the one before.
 func (p *processors) turn(given time.Duration) {
-	began := time.Now()
-	p.round()
 	given /= p.width
-	others := time.Since(began) - given
+	others := p.comeRound() - given
 	p.amount = roundLeast
 	if others > 3*given {
 		p.amount = min(max(others/4, roundLeast), roundMost)
@@ -172,10 +187,9 @@ func (p *processors) look(now time.Time) {
 	if p.crowded.Load() && now.Sub(p.waited) > crowdedFor {
 		p.crowded.Store(false)
 	}
-	if p.others.Swap(false) {
-		p.shared = now
-	} else if now.Sub(p.shared) > aloneAfter {
-		p.mixed.Store(false)
+	if now.Sub(p.marked) > aloneAfter {
+		p.wasMixed.Store(p.mixed.Swap(false))
+		p.marked = now
 	}
 	if p.asked.Swap(0) < requestsFew {
 		if p.late = 0; now.Sub(p.looked) > restAfter && !p.crowded.Load() {
@@ -185,8 +199,7 @@ func (p *processors) look(now time.Time) {
 		return
 	}
 	p.looked = now
-	p.round()
-	if time.Since(now) < crowdedAt {
+	if p.comeRound() < crowdedAt {
 		p.late = 0
 		return
 	}
@@ -196,25 +209,48 @@ func (p *processors) look(now time.Time) {
 	}
 }
 
+// comeRound waits for a round, and says how long it took.
+func (p *processors) comeRound() time.Duration {
+	began := time.Now()
+	p.rung.Store(int64(began.Sub(p.born)))
+	p.round()
+	p.rung.Store(0)
+	return time.Since(began)
+}
+
 // stir notes a request of a tenant, nil for nobody's, and reports whether it waits
 // for its turn.
-func (p *processors) stir(r *running) (waits bool) {
-	p.asked.Add(1)
-	// Not the first request alone: it may come before run rests, and nobody would
-	// look any more.
-	if p.resting.Load() {
+func (p *processors) stir(who *party) (waits bool) {
+	// Not the first request alone wakes run: it may come before run rests, and nobody
+	// would look any more.
+	if p.asked.Add(1)%requestsMany == 0 || p.resting.Load() {
 		select {
 		case p.stirred <- struct{}{}:
 		default:
 		}
 	}
-	if !p.crowded.Load() {
-		return false
-	}
-	if p.last.Load() != r {
-		p.last.Store(r)
-		p.others.Store(true)
+	if !p.mixed.Load() && p.last.Load() != who {
+		p.last.Store(who)
 		p.mixed.Store(true)
 	}
-	return p.mixed.Load()
+	return p.shared()
+}
+
+// shared reports whether processors are scarce and several tenants want them.
+func (p *processors) shared() bool {
+	return p.scarce() && (p.mixed.Load() || p.wasMixed.Load())
+}
+
+// scarce reports whether processors are scarce, and finds out by itself that run
+// is not heard from: it has no turn before those who are ready, either.
+func (p *processors) scarce() bool {
+	if p.crowded.Load() {
+		return true
+	}
+	rung := p.rung.Load()
+	if rung == 0 || time.Since(p.born)-time.Duration(rung) < herdAt {
+		return false
+	}
+	p.crowded.Store(true)
+	return true
 }

@@ -101,19 +101,22 @@ func TestRequestsTakeTurns(t *testing.T) {
 	t.Parallel()
 	w := busyWorld(t, twoTenants, 10)
 	turns := w.server.processors.fair
-	c := w.client("direct", "127.0.0.1", true)
-	for _, host := range []string{"a.example", "b.example"} { // so that connections are open
-		if status := giveUntil(w.server.processors, w.start(c, "https://"+host+"/")); status != http.StatusOK {
-			t.Fatalf("%s: status %d", host, status)
+	var clients []*http.Client
+	urls := []string{"https://b.example/", "https://a.example/", "https://a.example/"}
+	for _, url := range urls {
+		c := w.client("direct", "127.0.0.1", false)
+		clients = append(clients, c) // whose connection is open from now on
+		if status := giveUntil(w.server.processors, w.start(c, url)); status != http.StatusOK {
+			t.Fatalf("%s: status %d", url, status)
 		}
 	}
 	w.server.processors.crowded.Store(true)
 	var answers []<-chan int
-	for i, url := range []string{"https://a.example/", "https://a.example/", "https://b.example/"} {
-		answers = append(answers, w.start(c, url))
+	for i, url := range urls {
+		answers = append(answers, w.start(clients[i], url))
 		eventually(t, "it waits", func() bool { return turns.Waiting() == i+1 })
 	}
-	first, second, other := answers[0], answers[1], answers[2]
+	other, first, second := answers[0], answers[1], answers[2]
 	turns.Next()
 	turns.Next()
 	for name, answer := range map[string]<-chan int{"the first": first, "the other tenant's": other} {
@@ -126,6 +129,28 @@ func TestRequestsTakeTurns(t *testing.T) {
 	}
 	if got := giveUntil(w.server.processors, second); got != http.StatusOK {
 		t.Errorf("the second is answered with %d", got)
+	}
+}
+
+// TestFramesTakeTurns: over HTTP/2 what is received waits for a turn, and then the
+// request.
+func TestFramesTakeTurns(t *testing.T) {
+	t.Parallel()
+	w := busyWorld(t, twoTenants, 10)
+	turns := w.server.processors.fair
+	c := w.client("direct", "127.0.0.1", true)
+	giveUntil(w.server.processors, w.start(c, "https://b.example/"))
+	w.server.processors.crowded.Store(true)
+	answer := w.start(c, "https://b.example/")
+	for _, what := range []string{"what it has received", "the request"} {
+		eventually(t, what+" waits", func() bool { return turns.Waiting() > 0 })
+		if len(answer) > 0 {
+			t.Errorf("answered before the turn of %s", what)
+		}
+		turns.Next()
+	}
+	if got := giveUntil(w.server.processors, answer); got != http.StatusOK {
+		t.Errorf("answered with %d", got)
 	}
 }
 
@@ -199,7 +224,7 @@ func TestBodiesTakeTurns(t *testing.T) {
 func busyWorld(t *testing.T, tenants map[string]string, waiting int) *world {
 	w := newWorldOf(t, &world{tenants: tenants, prepare: func(s *Server) {
 		p := s.processors
-		p.fair, p.hellos = limit.NewFair(waiting), limit.NewFair(waiting)
+		p.fair, p.hellos = limit.NewFair(time.Duration(waiting)*handshakeCost), limit.NewFair(time.Minute)
 		p.round = func() { <-t.Context().Done() }
 		p.hellos.Enter(new(limit.Turn), "busy", 1, helloCost)
 	}}, planeOf(t))
@@ -275,7 +300,7 @@ func TestRoundsStayShort(t *testing.T) {
 func TestAloneTakesNoTurns(t *testing.T) {
 	p, now := newProcessors(), time.Now()
 	p.round = func() {}
-	a, b := new(running), new(running)
+	a, b := new(party), new(party)
 	if p.stir(a) {
 		t.Error("a request waits while processors are not scarce")
 	}

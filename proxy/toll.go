@@ -76,12 +76,17 @@ type turnWait struct {
 // takeTurn waits for the request's turn where processors are scarce. It reports
 // false when the exchange is over.
 func (s *Server) takeTurn(ex *exchange) bool {
-	if !s.processors.stir(ex.run) {
+	if c := ex.watch.conn; c.heard {
+		c.heard = false
 		return true
 	}
+	var who *party
 	tenant, weight := "", 1
 	if t := ex.verdict.Tenant; t != nil {
-		tenant, weight = t.ID(), t.Weight()
+		who, tenant, weight = ex.run.party, t.ID(), t.Weight()
+	}
+	if !s.processors.stir(who) {
+		return true
 	}
 	w := &turnWait{cancelled: make(chan struct{})}
 	s.processors.fair.Enter(&w.turn, tenant, weight, requestCost)
@@ -110,3 +115,71 @@ func (w *turnWait) Wait() bool {
 
 // Cancel ends the wait. It may be called at any time, and more than once.
 func (w *turnWait) Cancel() { w.once.Do(func() { close(w.cancelled) }) }
+
+// hear waits for the turn of what a connection has just received, where processors
+// are scarce. To decrypt it and to find out what is asked costs half of what a
+// refusal does, and ten thousand clients may ask at the same moment.
+func (s *Server) hear(c *conn) {
+	p := s.processors
+	switch {
+	case c.multiplexed.Load():
+		if p.shared() {
+			s.takeTurnToHear(c, frameCost)
+		}
+	case c.listens: // the turn is that of the request
+		c.listens = false
+		if c.heard = !p.stir(c.owner); !c.heard {
+			c.watch.wakeUp(turnWaitMost + c.peer.timeouts.Header)
+			c.heard = s.takeTurnToHear(c, requestCost)
+		}
+	}
+}
+
+// takeTurnToHear waits for a connection's turn. Who is turned away tries again when
+// those who were there before have had theirs. It reports false when the turn has
+// not come in time: the connection is heard all the same, and the request waits
+// anew.
+func (s *Server) takeTurnToHear(c *conn, cost time.Duration) bool {
+	t := s.processors.takeWait(turnWaitMost)
+	defer s.processors.giveWait(t)
+	for {
+		s.processors.fair.Enter(&t.turn, c.peer.tenantID, int(c.owner.weight.Load()), cost)
+		select {
+		case given := <-t.turn.Given():
+			if given {
+				return true
+			}
+		case <-t.late.C:
+			return t.turn.Withdraw()
+		}
+		select {
+		case <-time.After(turnsWaitMost):
+		case <-t.late.C:
+			return false
+		}
+	}
+}
+
+// timedTurn is a turn that is waited for until late.
+type timedTurn struct {
+	turn limit.Turn
+	late *time.Timer
+}
+
+// takeWait returns a turn for a wait of so long, one that was used before. Whoever
+// has waited thousands of times at once would allocate as often, and while garbage
+// is collected whoever allocates for the first time is to scan 64 KiB before.
+func (p *processors) takeWait(d time.Duration) *timedTurn {
+	t, ok := p.waits.Get().(*timedTurn)
+	if !ok {
+		return &timedTurn{late: time.NewTimer(d)}
+	}
+	t.late.Reset(d)
+	return t
+}
+
+// giveWait takes back what has come or was withdrawn.
+func (p *processors) giveWait(t *timedTurn) {
+	t.late.Stop()
+	p.waits.Put(t)
+}

@@ -148,7 +148,7 @@ func (w *watch) rest(d time.Duration) bool {
 // its head may take d; bytes that follow do not extend it. It reports false
 // when the connection was told to end meanwhile.
 func (w *watch) wakeUp(d time.Duration) bool {
-	if !w.use.CompareAndSwap(resting, inUse) {
+	if !w.use.CompareAndSwap(resting, inUse) && w.use.Load() != inUse {
 		return false
 	}
 	w.conn.served.Store(true)

@@ -14,14 +14,15 @@ import (
 // costs, divided by the weight; the earliest to begin is next. So parties that
 // want more than their share get it in the ratio of their weights, whatever their
 // turns cost, and one that has asked for less is next at once: with deficit round
-// robin it would wait for a turn of each of the others. When too many wait, the
-// last of the party with the longest queue for its weight is turned away, whoever
-// came last.
+// robin it would wait for a turn of each of the others. When more wait than can be
+// worth waiting for, the last of the party with the most for its weight is turned
+// away, whoever came last.
 type Fair struct {
 	mu      sync.Mutex
-	most    int   // turns that may wait
-	waiting int   // turns that do
-	now     int64 // virtual time: when the turn began that was given last
+	most    time.Duration // what the turns may cost that wait
+	cost    time.Duration // what they do
+	waiting int           // turns that do
+	now     int64         // virtual time: when the turn began that was given last
 	parties map[string]*party
 	pruneAt int   // the number of parties at which those are forgotten that are owed nothing
 	order   queue // parties that wait, the one whose turn is next first
@@ -37,8 +38,36 @@ type party struct {
 	name   string
 	weight int64
 	end    int64 // of its last turn, in virtual time
-	turns  []*Turn
-	place  int // in the order
+	room   []*Turn
+	gone   int           // of room, at its beginning
+	cost   time.Duration // of the turns
+	place  int           // in the order
+}
+
+// turns are those that wait, the next one first.
+func (p *party) turns() []*Turn { return p.room[p.gone:] }
+
+// push puts a turn behind the others. The room of those that have gone is used
+// again once it is half of all.
+func (p *party) push(t *Turn) {
+	if len(p.room) == cap(p.room) && p.gone >= (len(p.room)+1)/2 {
+		waiting := copy(p.room, p.turns())
+		clear(p.room[waiting:])
+		p.room, p.gone = p.room[:waiting], 0
+	}
+	p.room = append(p.room, t)
+	p.cost += t.cost
+}
+
+// pull takes one out.
+func (p *party) pull(i int) {
+	turns := p.turns()
+	p.cost -= turns[i].cost
+	copy(turns[1:], turns[:i]) // nothing, as a rule: the first one has come
+	turns[0] = nil
+	if p.gone++; p.gone == len(p.room) {
+		p.room, p.gone = p.room[:0], 0
+	}
 }
 
 // Turn is a place in the queue. A zero Turn may be used for one place after the
@@ -51,9 +80,10 @@ type Turn struct {
 	given chan bool // holds the outcome: a turn, or turned away
 }
 
-// NewFair returns a queue in which at most waiting turns wait.
-func NewFair(waiting int) *Fair {
-	return &Fair{most: waiting, parties: make(map[string]*party), pruneAt: partiesFew, asked: make(chan struct{}, 1)}
+// NewFair returns a queue in which turns wait that cost at most so much: how long
+// somebody may wait who has just come.
+func NewFair(most time.Duration) *Fair {
+	return &Fair{most: most, parties: make(map[string]*party), pruneAt: partiesFew, asked: make(chan struct{}, 1)}
 }
 
 // Asked receives something when a turn begins to wait.
@@ -72,11 +102,12 @@ func (f *Fair) Enter(t *Turn, name string, weight int, cost time.Duration) {
 	if t.given == nil {
 		t.given = make(chan bool, 1)
 	}
-	p.turns = append(p.turns, t)
-	if len(p.turns) == 1 {
+	p.push(t)
+	if len(p.turns()) == 1 {
 		heap.Push(&f.order, p)
 	}
-	if f.waiting++; f.waiting > f.most {
+	f.waiting++
+	if f.cost += cost; f.cost > f.most {
 		f.shed()
 	}
 	select {
@@ -93,7 +124,7 @@ func (f *Fair) party(name string) *party {
 	}
 	if len(f.parties) >= f.pruneAt {
 		for name, p := range f.parties {
-			if len(p.turns) == 0 && p.end <= f.now {
+			if len(p.turns()) == 0 && p.end <= f.now {
 				delete(f.parties, name)
 			}
 		}
@@ -112,7 +143,7 @@ func (f *Fair) Next() (cost time.Duration, given bool) {
 		return 0, false
 	}
 	p := f.order[0]
-	t := p.turns[0]
+	t := p.turns()[0]
 	f.now, cost = t.begin, t.cost
 	f.remove(p, 0)
 	t.given <- true
@@ -123,12 +154,12 @@ func (f *Fair) Next() (cost time.Duration, given bool) {
 func (f *Fair) shed() {
 	longest := f.order[0]
 	for _, p := range f.order {
-		if int64(len(p.turns))*longest.weight > int64(len(longest.turns))*p.weight {
+		if int64(p.cost)*longest.weight > int64(longest.cost)*p.weight {
 			longest = p
 		}
 	}
-	last := len(longest.turns) - 1
-	t := longest.turns[last]
+	last := len(longest.turns()) - 1
+	t := longest.turns()[last]
 	f.spare(longest, last)
 	t.given <- false
 }
@@ -137,11 +168,11 @@ func (f *Fair) shed() {
 // nothing: those behind it begin as much earlier. Else a party whose clients give
 // up in an overload would owe, long after, for turns that it never had.
 func (f *Fair) spare(p *party, i int) {
-	ends, behind := p.end, p.turns[i+1:]
+	ends, behind := p.end, p.turns()[i+1:]
 	if len(behind) > 0 {
 		ends = behind[0].begin
 	}
-	spared := ends - p.turns[i].begin
+	spared := ends - p.turns()[i].begin
 	for _, t := range behind {
 		t.begin -= spared
 	}
@@ -151,11 +182,10 @@ func (f *Fair) spare(p *party, i int) {
 
 // remove takes a turn out of the queue of its party.
 func (f *Fair) remove(p *party, i int) {
-	copy(p.turns[i:], p.turns[i+1:])
-	p.turns[len(p.turns)-1] = nil
-	p.turns = p.turns[:len(p.turns)-1]
 	f.waiting--
-	if len(p.turns) == 0 {
+	f.cost -= p.turns()[i].cost
+	p.pull(i)
+	if len(p.turns()) == 0 {
 		heap.Remove(&f.order, p.place)
 	} else {
 		heap.Fix(&f.order, p.place)
@@ -171,7 +201,7 @@ func (t *Turn) Withdraw() (come bool) {
 	f := t.fair
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for i, other := range t.owner.turns {
+	for i, other := range t.owner.turns() {
 		if other == t {
 			f.spare(t.owner, i)
 			return false
@@ -191,7 +221,7 @@ func (f *Fair) Waiting() int {
 type queue []*party
 
 func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].turns[0].begin < q[j].turns[0].begin }
+func (q queue) Less(i, j int) bool { return q[i].turns()[0].begin < q[j].turns()[0].begin }
 func (q queue) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].place, q[j].place = i, j

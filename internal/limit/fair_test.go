@@ -82,7 +82,7 @@ func TestFairShares(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				share(NewFair(10_000), crowds, 4*time.Second)
+				share(NewFair(time.Hour), crowds, 4*time.Second)
 				total, weights := time.Duration(0), 0
 				for _, c := range crowds {
 					total += c.got
@@ -110,7 +110,7 @@ func TestFairIsQuickForTheModest(t *testing.T) {
 		for i := range 10 {
 			crowds = append(crowds, &crowd{name: fmt.Sprint("loud", i), weight: 1, askers: 100})
 		}
-		share(NewFair(10_000), crowds, time.Second)
+		share(NewFair(time.Hour), crowds, time.Second)
 		// It asks anew after each turn: a turn of each of the others may lie in
 		// between, two of those that began when its own did.
 		if got := crowds[0].longest; got > 22*time.Millisecond {
@@ -150,7 +150,7 @@ func outcome(t *Turn) string {
 
 // TestFairSheds: when too many wait, it is the loud one that is turned away.
 func TestFairSheds(t *testing.T) {
-	f := NewFair(10)
+	f := NewFair(10 * time.Millisecond)
 	var loud, modest []*Turn
 	for range 10 {
 		loud = append(loud, enter(f, "loud", 1))
@@ -173,7 +173,7 @@ func TestFairSheds(t *testing.T) {
 			t.Errorf("turn %d is %s", i, got)
 		}
 	}
-	heavy := NewFair(3)
+	heavy := NewFair(3 * time.Millisecond)
 	turns := []*Turn{enter(heavy, "light", 1), enter(heavy, "heavy", 3), enter(heavy, "heavy", 3), enter(heavy, "light", 1)}
 	for i, want := range []string{"waits", "waits", "waits", "turned away"} {
 		if got := outcome(turns[i]); got != want {
@@ -185,7 +185,7 @@ func TestFairSheds(t *testing.T) {
 // TestFairWithdraws: a turn that is given up is nobody's, and one that has come
 // meanwhile is said to have.
 func TestFairWithdraws(t *testing.T) {
-	f := NewFair(10)
+	f := NewFair(10 * time.Millisecond)
 	first, second := enter(f, "a", 1), enter(f, "a", 1)
 	if first.Withdraw() || f.Waiting() != 1 {
 		t.Errorf("it had not come, and %d wait, want 1", f.Waiting())
@@ -205,7 +205,7 @@ func TestFairWithdraws(t *testing.T) {
 // TestFairSparesWhoGivesUp: turns that were given up cost nothing, whether others
 // of the party stand behind them or not.
 func TestFairSparesWhoGivesUp(t *testing.T) {
-	f := NewFair(1000)
+	f := NewFair(time.Second)
 	for range 3 {
 		gone := []*Turn{enter(f, "a", 1), enter(f, "a", 1)}
 		stays := enter(f, "a", 1)
@@ -242,7 +242,7 @@ func TestFairSparesWhoGivesUp(t *testing.T) {
 
 // TestFairForgets: parties that are owed nothing are not remembered for ever.
 func TestFairForgets(t *testing.T) {
-	f := NewFair(10)
+	f := NewFair(10 * time.Millisecond)
 	for i := range 100 * partiesFew {
 		enter(f, fmt.Sprint("tenant", i), 1)
 		f.Next()
