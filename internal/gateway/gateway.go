@@ -210,6 +210,8 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 // furnish makes what a table is put into. What it starts later is counted in
 // parts.
 func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
+	memory := memoryToShare()
+	parts.Go(func() { newCollector(memory).run(ctx) })
 	g.presenter = &presenter{log: g.log, kept: keptPairs{log: g.log}, publish: func(x *tlsconfig.Index) { g.server.SetCertificates(x) }}
 	g.acme = g.newACME()
 	g.canaries = newCanaryBook(g.state.blobs, g.log)
@@ -219,7 +221,7 @@ func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
 		DataPlane: g.started.plane(), Challenges: g.acme, Finder: g.started.resolver(), Signing: g.state.signingKey(ctx, g.log),
 		Aborts: g.canaries,
-		Memory: memoryToShare(), Connections: connectionsMost(), BackendConnections: connectionsMost(),
+		Memory: memory, Connections: connectionsMost(), BackendConnections: connectionsMost(),
 	})
 	g.levers = newLeverBook(g.state.blobs, g.log)
 	g.sets = g.newSets()
