@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"gatehouse/internal/http1"
+	"gatehouse/internal/wire"
 )
 
 const (
@@ -33,6 +34,7 @@ type buffers struct {
 	workspaces sync.Pool // of *workspace
 	readers    sync.Pool // of *requestReader
 	heads      sync.Pool // of *headBuffer
+	hellos     sync.Pool // of *helloBuffer
 	copies     sync.Pool // of *copyBuffer
 }
 
@@ -45,6 +47,16 @@ func (b *buffers) takeHead() *headBuffer {
 		return h
 	}
 	return new(headBuffer)
+}
+
+// helloBuffer is for what a client says first.
+type helloBuffer [wire.HelloBytesMax]byte
+
+func (b *buffers) takeHello() *helloBuffer {
+	if h, ok := b.hellos.Get().(*helloBuffer); ok {
+		return h
+	}
+	return new(helloBuffer)
 }
 
 // copyBuffer is a large buffer.

@@ -36,7 +36,8 @@ type conn struct {
 	multiplexed atomic.Bool
 
 	socket syscall.RawConn // nil where the connection is not a socket
-	early  []byte          // what arrived behind the PROXY header, for Read
+	early  []byte          // what was read ahead, for Read
+	lent   *helloBuffer    // where early lies; nil for memory of its own
 
 	// The following belong to the goroutine that reads.
 	listens bool // the next Read waits for a request
@@ -54,7 +55,7 @@ type conn struct {
 	closeErr  error
 }
 
-// Read hands out what arrived with the PROXY header, then what the socket has.
+// Read hands out what was read ahead, then what the socket has.
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.early) == 0 {
 		n, err := c.Conn.Read(p)
@@ -66,9 +67,17 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 	n := copy(p, c.early)
 	if c.early = c.early[n:]; len(c.early) == 0 {
-		c.early = nil
+		c.forgetEarly()
 	}
 	return n, nil
+}
+
+// forgetEarly forgets what was read ahead.
+func (c *conn) forgetEarly() {
+	if c.early = nil; c.lent != nil {
+		c.server.buffers.hellos.Put(c.lent)
+		c.lent = nil
+	}
 }
 
 // Write writes to the socket. Over HTTP/2 the client has the idle time to take

@@ -22,6 +22,11 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 		s.refused(c, c.refusal, "")
 		return nil
 	}
+	if !s.preview(c) {
+		s.budget.shaken(c)
+		s.refused(c, c.refusal, "")
+		return nil
+	}
 	t := tls.Server(c, s.greeting)
 	err := t.HandshakeContext(context.Background())
 	s.budget.shaken(c)
@@ -87,9 +92,12 @@ func (s *Server) refuseHello(c *conn, why tenancy.Reason) (*tls.Config, error) {
 	return s.policies.Refusing(), nil
 }
 
-// join counts the connection as its tenant's. Where the tenant has its part of
+// join counts the connection as its tenant's, unless it is that already. Where the tenant has its part of
 // what all share, the connection is closed, and false.
 func (s *Server) join(c *conn, tenant *running) bool {
+	if c.owner == tenant.party {
+		return true
+	}
 	if s.means.adopt(c, tenant.party) {
 		c.owner = tenant.party
 		return true
