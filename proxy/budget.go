@@ -24,7 +24,7 @@ const (
 	clientGreed = 4
 
 	// handshakesMax is how many connections may be between accept and the end
-	// of their TLS handshake: about 20 KiB each, 320 MiB.
+	// of their TLS handshake: about 24 KiB each, 384 MiB.
 	handshakesMax = 16_384
 )
 

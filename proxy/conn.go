@@ -39,9 +39,7 @@ type conn struct {
 	early  []byte          // what was read ahead, for Read
 	lent   *helloBuffer    // where early lies; nil for memory of its own
 
-	// The following belong to the goroutine that reads.
-	listens bool // the next Read waits for a request
-	heard   bool // the request that is read has had its turn
+	hearing hearing // belongs to the goroutine that serves HTTP/1.1
 
 	// The following belong to the goroutine of the handshake.
 	refusal     tenancy.Reason
@@ -60,8 +58,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	if len(c.early) == 0 {
 		n, err := c.Conn.Read(p)
 		c.watch.pace.read.Add(int64(n))
-		if n > 0 && c.owner != nil {
-			c.server.hear(c)
+		if n > 0 && c.hearing.listens && !c.server.hear(c) {
+			return 0, net.ErrClosed
 		}
 		return n, err
 	}

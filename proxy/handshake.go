@@ -29,6 +29,9 @@ func (s *Server) shakeHands(c *conn) *tls.Conn {
 	}
 	t := tls.Server(c, s.greeting)
 	err := t.HandshakeContext(context.Background())
+	if err != nil {
+		c.forgetEarly() // of which TLS may have left something
+	}
 	s.budget.shaken(c)
 	switch {
 	case c.refusal != tenancy.NoReason:
@@ -92,8 +95,8 @@ func (s *Server) refuseHello(c *conn, why tenancy.Reason) (*tls.Config, error) {
 	return s.policies.Refusing(), nil
 }
 
-// join counts the connection as its tenant's, unless it is that already. Where the tenant has its part of
-// what all share, the connection is closed, and false.
+// join counts the connection as its tenant's, unless it is that already. Where
+// the tenant has its part of what all share, the connection is closed, and false.
 func (s *Server) join(c *conn, tenant *running) bool {
 	if c.owner == tenant.party {
 		return true
@@ -119,12 +122,7 @@ func (s *Server) takeTurnFor(c *conn, turns *limit.Fair, party string, weight in
 	t := s.processors.takeWait(c.peer.timeouts.Header)
 	defer s.processors.giveWait(t)
 	turns.Enter(&t.turn, party, weight, cost)
-	given := false
-	select {
-	case given = <-t.turn.Given():
-	case <-t.late.C:
-		given = t.turn.Withdraw()
-	}
+	given := t.Wait()
 	if !given {
 		c.refusal = tenancy.TooManyConnections
 		c.sever()
@@ -153,15 +151,21 @@ func networkOf(a netip.Addr) string {
 
 // settle notes which host the handshake named.
 func (p *peer) settle(h *tenancy.Host, sni string) {
-	p.sni = h.Name()
-	if h.Wildcard() {
-		name, _ := tenancy.NormalizeHost(make([]byte, 0, tenancy.HostBytesMax), []byte(sni))
-		p.sni = string(name)
-	}
+	p.sni = fullName(h, sni)
 	p.tenantID = h.Tenant().ID()
 	p.profile = h.Profile()
 	p.timeouts = h.Timeouts()
 	p.limits = h.Limits()
+}
+
+// fullName returns the normalised name of a host that a handshake names, in full
+// where it lies under a wildcard.
+func fullName(h *tenancy.Host, sni string) string {
+	if !h.Wildcard() {
+		return h.Name()
+	}
+	name, _ := tenancy.NormalizeHost(make([]byte, 0, tenancy.HostBytesMax), []byte(sni))
+	return string(name)
 }
 
 // chosenCertificate gives crypto/tls the certificate that configFor has found.

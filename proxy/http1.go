@@ -79,9 +79,9 @@ func (h *http1Client) serve() {
 	h.time.watch = &h.conn.watch
 	h.keepAlive = h.conn.peer.timeouts.KeepAlive
 	for h.conn.watch.rest(h.keepAlive) {
-		h.conn.listens = true
+		h.conn.hearing = hearing{listens: h.conn.owner != nil}
 		n, _ := h.stream.Read(h.first[:])
-		h.conn.listens = false
+		h.conn.hearing.listens = false
 		if n == 0 || !h.conn.watch.wakeUp(h.conn.peer.timeouts.Header) {
 			break
 		}

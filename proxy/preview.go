@@ -36,7 +36,8 @@ func (s *Server) preview(c *conn) bool {
 	return true
 }
 
-// joinHost counts the connection as the tenant's whose host it names.
+// joinHost counts the connection as the tenant's whose host it names. Where that
+// has no certificate yet, TLS is to say so: as if there were no such host.
 func (s *Server) joinHost(c *conn, name string) bool {
 	snap := s.snapshot()
 	v := snap.table.Connect(&tenancy.Hello{
@@ -45,5 +46,9 @@ func (s *Server) joinHost(c *conn, name string) bool {
 		SNI:      name,
 		Now:      s.clock.seconds(),
 	}, nil)
-	return v.Action != tenancy.Forward || s.join(c, snap.of(v.Host.Tenant()))
+	if v.Action != tenancy.Forward {
+		return true
+	}
+	t := v.Host.Tenant()
+	return s.certificates.Load().Find(t.ID(), fullName(v.Host, name), nil) == nil || s.join(c, snap.of(t))
 }

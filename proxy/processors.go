@@ -15,7 +15,6 @@ import (
 const (
 	helloCost     = 60 * time.Microsecond // accepting a connection and reading whom it wants
 	handshakeCost = 300 * time.Microsecond
-	frameCost     = 15 * time.Microsecond // decrypting what HTTP/2 has received
 	requestCost   = 40 * time.Microsecond
 	pieceCost     = 8 * time.Microsecond // of a body, whatever its length
 	byteCost      = time.Nanosecond      // of each byte of it
@@ -84,7 +83,7 @@ type processors struct {
 	last            atomic.Pointer[party]
 	resting         atomic.Bool // nobody looks whether processors are scarce
 	stirred         chan struct{}
-	waits           sync.Pool // of *timedTurn
+	waits           sync.Pool // of *turnWait
 
 	// The following belong to run.
 	looked time.Time     // when a look was last worth it

@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -132,25 +135,76 @@ func TestRequestsTakeTurns(t *testing.T) {
 	}
 }
 
-// TestFramesTakeTurns: over HTTP/2 what is received waits for a turn, and then the
-// request.
-func TestFramesTakeTurns(t *testing.T) {
+// openIdle opens a connection for a.example to busy processors and has one request
+// answered on it.
+func (w *world) openIdle() *tls.Conn {
+	w.t.Helper()
+	done := make(chan *tls.Conn, 1)
+	go func() {
+		c, err := w.tryDial("127.0.0.1", w.tlsConfig("a.example", "http/1.1"))
+		if err != nil {
+			w.t.Error(err)
+			close(done)
+			return
+		}
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+		if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != http.StatusOK {
+			w.t.Errorf("answered with %v, %v", resp, err)
+		}
+		done <- c
+	}()
+	c := giveUntil(w.server.processors, done)
+	if c == nil {
+		w.t.FailNow()
+	}
+	return c
+}
+
+// TestPrimedRequestsTakeTurns: a request that began to come before processors were
+// scarce waits all the same.
+func TestPrimedRequestsTakeTurns(t *testing.T) {
 	t.Parallel()
 	w := busyWorld(t, twoTenants, 10)
 	turns := w.server.processors.fair
-	c := w.client("direct", "127.0.0.1", true)
-	giveUntil(w.server.processors, w.start(c, "https://b.example/"))
+	c := w.openIdle()
+	asked := w.server.processors.asked.Load()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\n")
+	eventually(t, "its beginning is read", func() bool { return w.server.processors.asked.Load() > asked })
+	w.server.processors.mixed.Store(true)
 	w.server.processors.crowded.Store(true)
-	answer := w.start(c, "https://b.example/")
-	for _, what := range []string{"what it has received", "the request"} {
-		eventually(t, what+" waits", func() bool { return turns.Waiting() > 0 })
-		if len(answer) > 0 {
-			t.Errorf("answered before the turn of %s", what)
-		}
-		turns.Next()
+	_, _ = io.WriteString(c, "Host: a.example\r\n\r\n")
+	eventually(t, "it waits", func() bool { return turns.Waiting() == 1 })
+	turns.Next()
+	if resp, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("answered with %v, %v", resp, err)
 	}
-	if got := giveUntil(w.server.processors, answer); got != http.StatusOK {
-		t.Errorf("answered with %d", got)
+}
+
+// TestWaitEndsWithTheClient: a client that leaves before it was heard does not wait
+// for its turn, nor does one that is cut.
+func TestWaitEndsWithTheClient(t *testing.T) {
+	t.Parallel()
+	w := busyWorld(t, twoTenants, 10)
+	turns := w.server.processors.fair
+	for name, leave := range map[string]func(c *tls.Conn){
+		"leaves": func(c *tls.Conn) {
+			_ = c.NetConn().(*net.TCPConn).SetLinger(0)
+			_ = c.NetConn().Close()
+		},
+		"is cut": func(*tls.Conn) { w.server.registry.each(func(w *watch) { w.cutAll() }) },
+	} {
+		w.server.processors.crowded.Store(false)
+		c := w.openIdle()
+		w.server.processors.mixed.Store(true)
+		w.server.processors.crowded.Store(true)
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+		eventually(t, "it waits", func() bool { return turns.Waiting() == 1 })
+		began := time.Now()
+		leave(c)
+		eventually(t, "nobody waits", func() bool { return turns.Waiting() == 0 && w.server.means.taken(connections) == 0 })
+		if d := time.Since(began); d >= turnWaitMost {
+			t.Errorf("a client that %s waits for %v", name, d)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"sync"
 	"time"
 
 	"gatehouse/internal/limit"
@@ -66,120 +65,121 @@ func (t *toll) await(ex *exchange, quit <-chan struct{}) (given, goesOn bool) {
 // turnWaitMost is how long a request waits for its turn.
 const turnWaitMost = 5 * time.Second
 
-// turnWait is the wait of a request.
+// turnWait is a wait for a turn that ends when it is late.
 type turnWait struct {
 	turn      limit.Turn
-	cancelled chan struct{}
-	once      sync.Once
+	cancelled chan struct{} // receives something
+	late      *time.Timer
 }
 
-// takeTurn waits for the request's turn where processors are scarce. It reports
-// false when the exchange is over.
-func (s *Server) takeTurn(ex *exchange) bool {
-	if c := ex.watch.conn; c.heard {
-		c.heard = false
-		return true
+// takeWait returns one that was used before. Thousands may wait at once, and while
+// garbage is collected whoever allocates for the first time is to scan 64 KiB
+// before.
+func (p *processors) takeWait(d time.Duration) *turnWait {
+	w, ok := p.waits.Get().(*turnWait)
+	if !ok {
+		return &turnWait{cancelled: make(chan struct{}, 1), late: time.NewTimer(d)}
 	}
-	var who *party
-	tenant, weight := "", 1
-	if t := ex.verdict.Tenant; t != nil {
-		who, tenant, weight = ex.run.party, t.ID(), t.Weight()
+	w.late.Reset(d)
+	return w
+}
+
+// giveWait takes back what is over and what nobody cancels any more.
+func (p *processors) giveWait(w *turnWait) {
+	w.late.Stop()
+	select {
+	case <-w.cancelled:
+	default:
 	}
-	if !s.processors.stir(who) {
-		return true
-	}
-	w := &turnWait{cancelled: make(chan struct{})}
-	s.processors.fair.Enter(&w.turn, tenant, weight, requestCost)
-	given, over := s.queue(ex, w)
-	switch {
-	case over:
-		return false
-	case !given:
-		return s.refuseFor(ex, tenancy.TooManyInFlight, inFlightRetry)
-	}
-	return true
+	p.waits.Put(w)
 }
 
 // Wait waits for the turn and reports whether it has come.
 func (w *turnWait) Wait() bool {
-	late := time.NewTimer(turnWaitMost)
-	defer late.Stop()
 	select {
 	case given := <-w.turn.Given():
 		return given
 	case <-w.cancelled:
-	case <-late.C:
+	case <-w.late.C:
 	}
 	return w.turn.Withdraw()
 }
 
 // Cancel ends the wait. It may be called at any time, and more than once.
-func (w *turnWait) Cancel() { w.once.Do(func() { close(w.cancelled) }) }
-
-// hear waits for the turn of what a connection has just received, where processors
-// are scarce. To decrypt it and to find out what is asked costs half of what a
-// refusal does, and ten thousand clients may ask at the same moment.
-func (s *Server) hear(c *conn) {
-	p := s.processors
-	switch {
-	case c.multiplexed.Load():
-		if p.shared() {
-			s.takeTurnToHear(c, frameCost)
-		}
-	case c.listens: // the turn is that of the request
-		c.listens = false
-		if c.heard = !p.stir(c.owner); !c.heard {
-			c.watch.wakeUp(turnWaitMost + c.peer.timeouts.Header)
-			c.heard = s.takeTurnToHear(c, requestCost)
-		}
+func (w *turnWait) Cancel() {
+	select {
+	case w.cancelled <- struct{}{}:
+	default:
 	}
 }
 
-// takeTurnToHear waits for a connection's turn. Who is turned away tries again when
-// those who were there before have had theirs. It reports false when the turn has
-// not come in time: the connection is heard all the same, and the request waits
-// anew.
-func (s *Server) takeTurnToHear(c *conn, cost time.Duration) bool {
-	t := s.processors.takeWait(turnWaitMost)
-	defer s.processors.giveWait(t)
-	for {
-		s.processors.fair.Enter(&t.turn, c.peer.tenantID, int(c.owner.weight.Load()), cost)
-		select {
-		case given := <-t.turn.Given():
-			if given {
-				return true
-			}
-		case <-t.late.C:
-			return t.turn.Withdraw()
+// await waits for the turn of a request. Both ends of the watch are over to whoever
+// looks at them: a client that leaves does not wait.
+func (p *processors) await(watch *watch, tenant string, weight int) (given bool, waited time.Duration) {
+	began := time.Now()
+	w := p.takeWait(turnWaitMost)
+	p.fair.Enter(&w.turn, tenant, weight, requestCost)
+	watch.attach(waiter{w}, unbounded)
+	watch.waiting(true)
+	given = w.Wait()
+	watch.waiting(false)
+	watch.detach()
+	p.giveWait(w)
+	return given, time.Since(began)
+}
+
+// hearing is what became of the request that a connection is reading before it was
+// read.
+type hearing struct {
+	listens bool          // the next Read waits for a request
+	stirred bool          // it was noted
+	given   bool          // it has had its turn
+	refused bool          // it had none
+	waited  time.Duration // for its turn
+}
+
+// hear waits for the turn of a request that has just begun to come, where
+// processors are scarce. To decrypt it and to find out what is asked costs half of
+// what a refusal does, and ten thousand clients may ask at the same moment. It
+// reports false when there is nobody to hear any more.
+func (s *Server) hear(c *conn) bool {
+	h := &c.hearing
+	*h = hearing{stirred: true}
+	if !s.processors.stir(c.owner) {
+		return true
+	}
+	if !c.watch.wakeUp(turnWaitMost + c.peer.timeouts.Header) {
+		return false
+	}
+	h.given, h.waited = s.processors.await(&c.watch, c.peer.tenantID, int(c.owner.weight.Load()))
+	h.refused = !h.given
+	return !c.watch.cut() && !c.watch.aborted()
+}
+
+// takeTurn waits for the request's turn where processors are scarce, unless it was
+// waited for before. It reports false when the exchange is over.
+func (s *Server) takeTurn(ex *exchange) bool {
+	var had hearing
+	if !ex.multiplexed() {
+		had, ex.watch.conn.hearing = ex.watch.conn.hearing, hearing{}
+	}
+	ex.queued += had.waited
+	given := had.given
+	if !given && !had.refused {
+		var who *party
+		tenant, weight := "", 1
+		if t := ex.verdict.Tenant; t != nil {
+			who, tenant, weight = ex.run.party, t.ID(), t.Weight()
 		}
-		select {
-		case <-time.After(turnsWaitMost):
-		case <-t.late.C:
+		if had.stirred && !s.processors.shared() || !had.stirred && !s.processors.stir(who) {
+			return true
+		}
+		var waited time.Duration
+		given, waited = s.processors.await(ex.watch, tenant, weight)
+		ex.queued += waited
+		if s.leftQueue(ex) {
 			return false
 		}
 	}
-}
-
-// timedTurn is a turn that is waited for until late.
-type timedTurn struct {
-	turn limit.Turn
-	late *time.Timer
-}
-
-// takeWait returns a turn for a wait of so long, one that was used before. Whoever
-// has waited thousands of times at once would allocate as often, and while garbage
-// is collected whoever allocates for the first time is to scan 64 KiB before.
-func (p *processors) takeWait(d time.Duration) *timedTurn {
-	t, ok := p.waits.Get().(*timedTurn)
-	if !ok {
-		return &timedTurn{late: time.NewTimer(d)}
-	}
-	t.late.Reset(d)
-	return t
-}
-
-// giveWait takes back what has come or was withdrawn.
-func (p *processors) giveWait(t *timedTurn) {
-	t.late.Stop()
-	p.waits.Put(t)
+	return given || s.refuseFor(ex, tenancy.TooManyInFlight, inFlightRetry)
 }

@@ -35,16 +35,27 @@ const (
 type collector struct {
 	room    int64 // bytes
 	percent int
-	heap    []metrics.Sample
+	heap    [heapFigures]metrics.Sample
+	cycles  int64 // collections at the last look
+	before  int64 // what had been allocated when the last of them was seen
 }
 
+// What is looked at.
+const (
+	heapLive = iota // bytes that the last collection has left
+	heapGoal        // bytes at which Go has ended the next one
+	heapAllocated
+	heapStacks
+	heapGlobals
+	heapCycles
+	heapFigures
+)
+
 func newCollector(shared int64) *collector {
-	return &collector{room: shared / collectorRoom, percent: garbageLeast, heap: []metrics.Sample{
-		{Name: "/gc/heap/live:bytes"},
-		{Name: "/gc/heap/goal:bytes"},
-		{Name: "/memory/classes/heap/objects:bytes"},
-		{Name: "/gc/scan/stack:bytes"},
-		{Name: "/gc/scan/globals:bytes"},
+	return &collector{room: shared / collectorRoom, percent: garbageLeast, heap: [heapFigures]metrics.Sample{
+		heapLive: {Name: "/gc/heap/live:bytes"}, heapGoal: {Name: "/gc/heap/goal:bytes"},
+		heapAllocated: {Name: "/gc/heap/allocs:bytes"}, heapStacks: {Name: "/gc/scan/stack:bytes"},
+		heapGlobals: {Name: "/gc/scan/globals:bytes"}, heapCycles: {Name: "/gc/cycles/total:gc-cycles"},
 	}}
 }
 
@@ -69,29 +80,30 @@ func (c *collector) run(ctx context.Context) {
 	}
 }
 
-// tune looks at the heap as it is now and as it was left by the last collection.
+// tune looks at the heap as the last collection has left it, and at what has been
+// allocated since: what is in use by now counts the dead that were not swept yet.
 func (c *collector) tune() {
-	metrics.Read(c.heap)
-	var is [5]int64
+	metrics.Read(c.heap[:])
+	var is [heapFigures]int64
 	for i, s := range c.heap {
 		is[i] = int64(s.Value.Uint64())
 	}
-	live, goal, now, scanned := is[0], is[1], is[2], is[3]+is[4]
-	if p := garbagePercent(live+scanned, c.room); p != c.percent {
+	if is[heapCycles] != c.cycles {
+		c.cycles, c.before = is[heapCycles], is[heapAllocated]
+	}
+	if p := garbagePercent(is[heapLive]+is[heapStacks]+is[heapGlobals], c.room); p != c.percent {
 		debug.SetGCPercent(p)
 		c.percent = p
 	}
-	if mayCollect(live, goal, now) {
+	if c.percent > garbageLeast && collectsEarly(is[heapLive], is[heapGoal], is[heapAllocated]-c.before) {
 		runtime.GC()
 	}
 }
 
-// mayCollect reports whether a collection is to begin early: not where garbage is
-// let lie about less than Go does, and to begin early would have it run all the
-// time.
-func mayCollect(live, goal, now int64) bool {
-	garbage := goal - live
-	return garbage >= live && now > live+garbage/100*earlyPercent
+// collectsEarly reports whether a collection is to begin, where so much is in use,
+// one would have ended at the goal, and so much was allocated since the last one.
+func collectsEarly(live, goal, allocated int64) bool {
+	return goal > live && allocated > (goal-live)/100*earlyPercent
 }
 
 // garbagePercent returns how much garbage may lie about where so much is in use

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"runtime/debug"
+	"runtime/metrics"
 	"testing"
 	"time"
 )
@@ -30,26 +31,24 @@ func TestGarbagePercent(t *testing.T) {
 
 func TestCollectsEarly(t *testing.T) {
 	for _, test := range []struct {
-		live, goal, now int64
-		want            bool
+		live, goal, allocated int64
+		want                  bool
 	}{
-		{1000, 5000, 3300, false},
-		{1000, 5000, 3500, true},
-		{1000, 2000, 1700, true},
-		{1000, 1900, 1890, false},
-		{1000, 900, 1200, false},
+		{1000, 5000, 2300, false},
+		{1000, 5000, 2500, true},
+		{1000, 900, 200, false},
 	} {
-		if got := mayCollect(test.live, test.goal, test.now); got != test.want {
-			t.Errorf("%d of %d bytes are in use, a collection is due at %d: begins early is %v", test.live, test.now, test.goal, got)
+		if got := collectsEarly(test.live, test.goal, test.allocated); got != test.want {
+			t.Errorf("%d bytes are in use, %d were allocated since, a collection is due at %d: begins early is %v", test.live, test.allocated, test.goal, got)
 		}
 	}
 }
 
 // percentNow is what Go's collector is set to.
 func percentNow() int {
-	p := debug.SetGCPercent(-1)
-	debug.SetGCPercent(p)
-	return p
+	is := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(is)
+	return int(is[0].Value.Uint64())
 }
 
 // TestCollectorIsTuned: it is set while the gateway runs, unless the operator has

@@ -59,13 +59,21 @@ func (p *party) push(t *Turn) {
 	p.cost += t.cost
 }
 
-// pull takes one out.
+// pull takes one out: the first one has come, or the last one is turned away, as a
+// rule, and nothing is to be moved.
 func (p *party) pull(i int) {
 	turns := p.turns()
 	p.cost -= turns[i].cost
-	copy(turns[1:], turns[:i]) // nothing, as a rule: the first one has come
-	turns[0] = nil
-	if p.gone++; p.gone == len(p.room) {
+	if last := len(turns) - 1; i > last/2 {
+		copy(turns[i:], turns[i+1:])
+		turns[last] = nil
+		p.room = p.room[:len(p.room)-1]
+	} else {
+		copy(turns[1:], turns[:i])
+		turns[0] = nil
+		p.gone++
+	}
+	if p.gone == len(p.room) {
 		p.room, p.gone = p.room[:0], 0
 	}
 }
