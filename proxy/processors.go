@@ -37,10 +37,8 @@ const (
 	lookEvery = 5 * time.Millisecond
 	restAfter = time.Second
 
-	// requestsFew is how many requests between two looks are none worth looking,
-	// requestsMany how many are worth one at once: a millisecond's.
-	requestsFew  = 4
-	requestsMany = 32
+	// requestsFew is how many requests between two looks are none worth looking.
+	requestsFew = 4
 
 	// roundLeast and roundMost bound what is given at a time, for each processor:
 	// a handshake, and what may lie in front of a request that has just become
@@ -133,12 +131,9 @@ func (p *processors) run(ctx context.Context) {
 		case <-p.fair.Asked():
 		case <-p.hellos.Asked():
 		case <-p.stirred:
-			if p.resting.Load() {
-				p.resting.Store(false)
-				p.looked = time.Now()
-			}
+			p.resting.Store(false)
+			p.looked = time.Now()
 			p.ticker.Reset(lookEvery)
-			p.look(time.Now())
 		case <-p.ticker.C:
 			p.look(time.Now())
 		}
@@ -220,9 +215,10 @@ func (p *processors) comeRound() time.Duration {
 // stir notes a request of a tenant, nil for nobody's, and reports whether it waits
 // for its turn.
 func (p *processors) stir(who *party) (waits bool) {
+	p.asked.Add(1)
 	// Not the first request alone wakes run: it may come before run rests, and nobody
 	// would look any more.
-	if p.asked.Add(1)%requestsMany == 0 || p.resting.Load() {
+	if p.resting.Load() {
 		select {
 		case p.stirred <- struct{}{}:
 		default:
