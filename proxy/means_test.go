@@ -277,6 +277,7 @@ func TestGoroutinesAreShared(t *testing.T) {
 	for range 14 {
 		slow = append(slow, w.start(c, "https://a.example/slow"))
 	}
+	eventually(t, "all are in progress", func() bool { return w.server.Stats().Tenants["acme"].InFlight == 14 })
 	eventually(t, "each has a goroutine, and the connection two", func() bool { return w.server.means.taken(goroutines) == 2+14 })
 	if status, _ := askWhole(t, c, "https://a.example/"); status != http.StatusServiceUnavailable {
 		t.Errorf("one more stream is answered with %d, want 503", status)

@@ -7,8 +7,8 @@ import (
 )
 
 // preview looks whose host a connection wants before TLS does, and makes it that
-// tenant's: one whose tenant has its part of what all share is closed for a
-// sixth of what TLS would cost. It reports false where that was done. Everything
+// tenant's: one whose tenant has its part of what all share is closed before
+// TLS allocates or computes anything. It reports false where that was done. Everything
 // else, what it does not understand included, is left to TLS, which reads the same
 // bytes again.
 func (s *Server) preview(c *conn) bool {

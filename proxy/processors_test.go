@@ -102,12 +102,21 @@ func TestProcessorsWakeUp(t *testing.T) {
 // next.
 func TestRequestsTakeTurns(t *testing.T) {
 	t.Parallel()
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requestsTakeTurns(t, http2)
+		})
+	}
+}
+
+func requestsTakeTurns(t *testing.T, http2 bool) {
 	w := busyWorld(t, twoTenants, 10)
 	turns := w.server.processors.fair
 	var clients []*http.Client
 	urls := []string{"https://b.example/", "https://a.example/", "https://a.example/"}
 	for _, url := range urls {
-		c := w.client("direct", "127.0.0.1", false)
+		c := w.client("direct", "127.0.0.1", http2)
 		clients = append(clients, c) // whose connection is open from now on
 		if status := giveUntil(w.server.processors, w.start(c, url)); status != http.StatusOK {
 			t.Fatalf("%s: status %d", url, status)

@@ -182,6 +182,34 @@ func TestFairSheds(t *testing.T) {
 	}
 }
 
+// TestFairShedsByCost: what waits is bounded by its cost, and so is who has the
+// most of it.
+func TestFairShedsByCost(t *testing.T) {
+	f := NewFair(10 * time.Millisecond)
+	dear := new(Turn)
+	f.Enter(dear, "dear", 1, 6*time.Millisecond)
+	var cheap []*Turn
+	for range 5 {
+		cheap = append(cheap, enter(f, "cheap", 1))
+	}
+	if got := outcome(dear); got != "turned away" {
+		t.Errorf("one that costs more than all of the other's is %s", got)
+	}
+	for range 5 {
+		cheap = append(cheap, enter(f, "cheap", 1))
+	}
+	enter(f, "late", 1)
+	for i, turn := range cheap {
+		want := "waits"
+		if i == len(cheap)-1 {
+			want = "turned away"
+		}
+		if got := outcome(turn); got != want {
+			t.Errorf("turn %d of the cheap ones is %s, want %s", i, got, want)
+		}
+	}
+}
+
 // TestFairWithdraws: a turn that is given up is nobody's, and one that has come
 // meanwhile is said to have.
 func TestFairWithdraws(t *testing.T) {
