@@ -39,7 +39,7 @@ type conn struct {
 	early  []byte          // what was read ahead, for Read
 	lent   *helloBuffer    // where early lies; nil for memory of its own
 
-	hearing hearing // belongs to the goroutine that serves HTTP/1.1
+	hearing hearing // of the request that comes; written by http1Client alone
 
 	// The following belong to the goroutine of the handshake.
 	refusal     tenancy.Reason

@@ -42,6 +42,7 @@ type exchange struct {
 	expects   bool          // Expect: 100-continue, and a body follows
 	websocket bool          // a valid request to switch to websocket
 	trailers  bool          // TE: trailers
+	heard     hearing       // what became of it before it was read
 
 	// The ceilings that it is below, and what it holds of each.
 	bounds []bound

@@ -232,6 +232,7 @@ func (h *http1Client) newExchange(r *requestReader) *exchange {
 func (h *http1Client) serveOne(r *requestReader) bool {
 	ex := h.newExchange(r)
 	ex.fill(&r.head)
+	ex.heard, h.conn.hearing = h.conn.hearing, hearing{}
 	h.server.serveExchange(ex)
 	if host := ex.verdict.Host; host != nil {
 		h.keepAlive = host.Timeouts().KeepAlive

@@ -72,8 +72,8 @@ func (p *processors) await(watch *watch, tenant string, weight int) (given bool,
 	return given, time.Since(began)
 }
 
-// hearing is what became of the request that a connection is reading before it was
-// read.
+// hearing is what became of a request before it was read. Only the data plane that
+// reads and serves on one goroutine has requests heard.
 type hearing struct {
 	listens bool          // the next Read waits for a request
 	stirred bool          // it was noted
@@ -103,11 +103,10 @@ func (s *Server) hear(c *conn) bool {
 // takeTurn waits for the request's turn where processors are scarce, unless it was
 // waited for before. It reports false when the exchange is over.
 func (s *Server) takeTurn(ex *exchange) bool {
-	had := ex.heard()
-	ex.queued += had.waited
-	given := had.given
-	if !given && !had.refused {
-		if !s.waits(ex, had) {
+	ex.queued += ex.heard.waited
+	given := ex.heard.given
+	if !given && !ex.heard.refused {
+		if !s.waits(ex) {
 			return true
 		}
 		tenant, weight := "", 1
@@ -124,19 +123,10 @@ func (s *Server) takeTurn(ex *exchange) bool {
 	return given || s.refuseFor(ex, tenancy.TooManyInFlight, inFlightRetry)
 }
 
-// heard returns what became of the request before it was read.
-func (ex *exchange) heard() (had hearing) {
-	if !ex.multiplexed() {
-		c := ex.watch.conn
-		had, c.hearing = c.hearing, hearing{}
-	}
-	return had
-}
-
 // waits notes the request, unless it was noted before, and reports whether it is
 // to wait for its turn.
-func (s *Server) waits(ex *exchange, had hearing) bool {
-	if had.stirred {
+func (s *Server) waits(ex *exchange) bool {
+	if ex.heard.stirred {
 		return s.processors.shared()
 	}
 	var who *party
