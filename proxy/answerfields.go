@@ -101,11 +101,7 @@ func (ex *exchange) answerFields() []http1.Field {
 			ex.addField(rules.ResponseSet[i].Name, rules.ResponseSet[i].Value)
 		}
 	}
-	if ex.dealt > 0 {
-		ex.addBucket()
-	}
-	ex.addPlace()
-	w.fields = append(w.fields, ex.cookies...)
+	ex.addCookies()
 	ex.addStanding(dated)
 	return w.fields
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"log/slog"
@@ -187,11 +186,10 @@ func (c *canary) bucketOf(ex *exchange) (bucket int, ok bool) {
 	return 0, false
 }
 
-// addBucket has the client bring its bucket back. An answer that caches between
-// us and the client may hand to others carries none: they would all get it.
+// addBucket has the client bring its bucket back.
 func (ex *exchange) addBucket() {
 	c := ex.run.canaryOf(ex.verdict.Route)
-	if c == nil || ex.dealt == 0 || sharedAnswer(ex.work.answer.Fields) {
+	if c == nil || ex.dealt == 0 {
 		return
 	}
 	seconds := int64(c.rules.Sticky / time.Second)
@@ -202,28 +200,4 @@ func (ex *exchange) addBucket() {
 	b = strconv.AppendInt(b, seconds, 10)
 	b = append(b, "; Secure; HttpOnly; SameSite=Lax"...)
 	ex.addField("Set-Cookie", string(b))
-}
-
-// sharedAnswer reports whether an answer may be stored by shared caches because
-// it says so (RFC 9111 section 5.2.2).
-func sharedAnswer(fields []http1.Field) bool {
-	for i := range fields {
-		f := &fields[i]
-		if http1.EqualFold(f.Name, "cache-control") && (hasDirective(f.Value, "public") || hasDirective(f.Value, "s-maxage")) {
-			return true
-		}
-	}
-	return false
-}
-
-// hasDirective reports whether a Cache-Control field has a directive, whatever
-// its argument.
-func hasDirective(value []byte, name string) bool {
-	for part := range bytes.SplitSeq(value, []byte{','}) {
-		word, _, _ := bytes.Cut(part, []byte{'='})
-		if http1.EqualFold(bytes.TrimSpace(word), name) {
-			return true
-		}
-	}
-	return false
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/http1"
 	"gatehouse/internal/token"
 )
 
@@ -246,17 +245,5 @@ func TestCanaryIsSticky(t *testing.T) {
 	foreign := startGateway(t, tenant(50), setup{})
 	if _, cookies := setCookies(t, foreign, put["canary"]); len(cookies) != 1 {
 		t.Error("a cookie under another key is taken")
-	}
-}
-
-// An answer that shared caches may keep carries no client's bucket.
-func TestCanaryCookieIsNotShared(t *testing.T) {
-	for _, test := range []struct {
-		value string
-		want  bool
-	}{{"public, max-age=60", true}, {"max-age=0,S-MAXAGE=60", true}, {"private", false}, {"no-store, publicity", false}} {
-		if got := sharedAnswer([]http1.Field{{Name: []byte("Cache-Control"), Value: []byte(test.value)}}); got != test.want {
-			t.Errorf("%q: %t, want %t", test.value, got, test.want)
-		}
 	}
 }

@@ -62,6 +62,8 @@ func TestStandardPlane(t *testing.T) {
 		"RevocationByRoute":          TestRevocationByRoute,
 		"BlockCutsWhatIsOpen":        TestBlockCutsWhatIsOpen,
 		"BlockByCommand":             TestBlockByCommand,
+		"CookiesAreNotShared":        TestCookiesAreNotShared,
+		"CookiesOfWebSocket":         TestCookiesOfWebSocket,
 		"BlockByCommandForwarded":    TestBlockByCommandForwarded,
 		"Suspend":                    TestSuspend,
 		"Maintenance":                TestMaintenance,

@@ -97,16 +97,9 @@ func (ex *exchange) readPlaces(cookie string, into *placesBrought) {
 	}
 }
 
-// addPlace has the client bring its place back, where that is not the one that it
-// has brought. An answer that caches between us and the client may hand to others
-// carries none: they would all go to one backend. Nor does one that counts as the
-// backend's failure: who was placed there may be placed better.
-func (ex *exchange) addPlace() {
+// addPlace has the client bring its new place back.
+func (ex *exchange) addPlace(place uint64) {
 	t := &ex.work.trip
-	place, fresh := t.round.Placed()
-	if !fresh || absent(ex.work.answer.Status) || sharedAnswer(ex.work.answer.Fields) {
-		return
-	}
 	p := t.round.Pool()
 	var room [token.ValueBytesMax]byte
 	value := t.places.with(place, p, room[:0])

@@ -3,8 +3,6 @@ package proxy
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -159,22 +157,5 @@ func TestPlacesAreBounded(t *testing.T) {
 	}
 	if b.n != placesMost || b.list[0] != 4 || b.list[placesMost-1] != placesMost+3 {
 		t.Errorf("places %v, want the last %d", b.all(), placesMost)
-	}
-}
-
-// WebSockets are placed as well, and say so in their 101.
-func TestStickyWebSocket(t *testing.T) {
-	t.Parallel()
-	backend := serveConns(t, func(c net.Conn) {
-		readRequest(c)
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n")
-	})
-	g := startGateway(t, stickyTenant("sticky: place", backend), setup{})
-	c := g.dial(t)
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(patience))
-	resp := ask(t, c, "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-	if resp.StatusCode != http.StatusSwitchingProtocols || len(resp.Cookies()) != 1 {
-		t.Errorf("%d with cookies %v, want 101 and one", resp.StatusCode, resp.Cookies())
 	}
 }

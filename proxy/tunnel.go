@@ -89,7 +89,7 @@ func (ex *exchange) lighten(r *requestReader) {
 // switchFields are the fields of the 101 for the client.
 func (ex *exchange) switchFields() []http1.Field {
 	ex.interimFields()
-	ex.addPlace()
+	ex.addCookies()
 	ex.addStanding(true)
 	return ex.work.fields
 }
