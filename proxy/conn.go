@@ -95,7 +95,13 @@ func (c *conn) Close() error {
 	c.closeOnce.Do(func() {
 		c.watch.close()
 		c.closeErr = c.Conn.Close()
-		c.server.forget(c)
+		if !c.multiplexed.Load() {
+			c.server.forget(c)
+			return
+		}
+		// The library may close on the goroutine that takes what the sweeper
+		// says to streams, and the sweeper holds the lock that forget waits for.
+		go c.server.forget(c)
 	})
 	return c.closeErr
 }

@@ -339,6 +339,37 @@ func TestKeepCopies(t *testing.T) {
 	}
 }
 
+// TestCloseBehindSweep: HTTP/2 closes a connection on the goroutine that resets
+// streams, and the sweeper waits for that one.
+func TestCloseBehindSweep(t *testing.T) {
+	t.Parallel()
+	s := New(Options{})
+	near, far := net.Pipe()
+	defer far.Close()
+	c := s.newConn(near, peer{listener: &tenancy.Listener{}})
+	c.multiplexed.Store(true)
+	s.registry.each(func(*watch) {
+		closed := make(chan struct{})
+		go func() {
+			_ = c.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(patience):
+			t.Error("closing waits for the sweeper")
+		}
+	})
+	eventually(t, "it is off the books", func() bool {
+		select {
+		case <-s.lifetime.open.none():
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 func TestWatchAllocatesNothing(t *testing.T) {
 	s := New(Options{})
 	near, far := net.Pipe()
