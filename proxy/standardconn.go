@@ -47,6 +47,7 @@ type standardConn struct {
 // library finds the end of the stream.
 func (c *standardConn) rest() {
 	c.wire.rest()
+	c.readFailed.Store(false)
 	c.inHand.Store(false)
 	w := &c.conn.watch
 	if !w.rest(c.keepAlive) || c.wire.begins() && !w.wakeUp(c.conn.peer.timeouts.Header) {
@@ -62,7 +63,6 @@ func (c *standardConn) begin() bool {
 		return false
 	}
 	w.disarm()
-	c.readFailed.Store(false)
 	c.inHand.Store(true)
 	return true
 }
@@ -73,8 +73,10 @@ func (c *standardConn) Read(p []byte) (int, error) {
 	if c.stopped.Load() {
 		return 0, errStopped
 	}
+	// The library begins to read ahead before its handler begins.
+	handed := c.inHand.Load() || c.wire.pending()
 	n, err := c.read(p)
-	if c.inHand.Load() {
+	if handed {
 		if err != nil && err != errStopped {
 			c.readFailed.Store(true)
 		}

@@ -166,6 +166,13 @@ func (c *wireCheck) begin() *http1.Error {
 	return nil
 }
 
+// pending reports whether a good head waits for its handler.
+func (c *wireCheck) pending() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.served < c.accepted
+}
+
 // ended reports whether nothing more is to be read.
 func (c *wireCheck) ended() bool {
 	c.mu.Lock()
