@@ -178,8 +178,13 @@ func (s *Server) settle(c *conn) bool {
 		c.tenant.Connection(+1)
 	}
 	c.settled.Store(true)
-	s.judgeWatch(s.snapshot(), &c.watch, time.Now().Unix(), true)
-	return !c.watch.cut()
+	for {
+		snap := s.snapshot()
+		s.judgeWatch(snap, &c.watch, time.Now().Unix(), true)
+		if s.snapshot() == snap { // or what a reload has said would be taken back
+			return !c.watch.cut()
+		}
+	}
 }
 
 // sweepUntil judges everything again once an entry of an access list has ended.
