@@ -151,7 +151,7 @@ func (t *trip) readConn(p []byte) (int, error) {
 		return t.conn.Read(p)
 	}
 	n, err := t.readPatiently(p, continueAfter)
-	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || t.ex.watch.backendExpired() {
+	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || t.woken() {
 		return n, err
 	}
 	if err := t.tellContinue(); err != nil {
@@ -160,19 +160,26 @@ func (t *trip) readConn(p []byte) (int, error) {
 	return t.conn.Read(p)
 }
 
-// readPatiently reads with a deadline of its own, d from now. The watch may set one at the
-// same time; its mark is looked at after each change here, so none is lost.
+// readPatiently reads with a deadline of its own, d from now. The watch and the
+// upload may set one at the same time; their marks are looked at after each change
+// here, so none is lost.
 func (t *trip) readPatiently(p []byte, d time.Duration) (int, error) {
 	_ = t.conn.SetReadDeadline(time.Now().Add(d))
-	if t.ex.watch.backendExpired() {
+	if t.woken() {
 		return 0, os.ErrDeadlineExceeded
 	}
 	n, err := t.conn.Read(p)
 	_ = t.conn.SetReadDeadline(time.Time{})
-	if t.ex.watch.backendExpired() {
+	if t.woken() {
 		_ = t.conn.SetReadDeadline(past)
 	}
 	return n, err
+}
+
+// woken reports whether the wait for the backend was ended: by the watch, or by
+// the upload that has failed.
+func (t *trip) woken() bool {
+	return t.ex.watch.backendExpired() || t.up != nil && t.up.failed.Load()
 }
 
 // relay sends the final answer to the client.

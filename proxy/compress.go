@@ -178,7 +178,7 @@ func (t *trip) readPiece() (int, error) {
 		return t.conn.Read(t.in)
 	}
 	n, err := t.readPatiently(t.in, flushAfter)
-	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || t.ex.watch.backendExpired() {
+	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || t.woken() {
 		return n, err
 	}
 	if err := t.flushCoded(); err != nil {

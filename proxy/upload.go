@@ -33,8 +33,9 @@ type upload struct {
 	toll  toll
 	quit  chan struct{} // closed when it is to stop waiting for its turn
 	done  chan struct{} // closed when it has ended; the errors are read after that
-	// stopped says that whatever goes wrong from now on is our doing.
-	stopped atomic.Bool
+	// stopped says that whatever goes wrong from now on is our doing, failed
+	// that there will be no answer to wait for.
+	stopped, failed atomic.Bool
 	// clientErr says why the body did not come to its end, backendErr why it
 	// was not taken.
 	clientErr, backendErr error
@@ -168,7 +169,10 @@ func (u *upload) write(piece []byte) bool {
 
 // wake ends the other goroutine's wait for an answer: without its body the
 // request gets none.
-func (u *upload) wake() { _ = u.conn.SetReadDeadline(past) }
+func (u *upload) wake() {
+	u.failed.Store(true)
+	_ = u.conn.SetReadDeadline(past)
+}
 
 func (u *upload) contain() {
 	fault := recover()

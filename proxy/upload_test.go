@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"errors"
 	"net"
+	"os"
 	"testing"
+
+	"gatehouse/internal/pool"
 )
 
 // TestStoppedBodies: reading from a client ends for good once a body was
@@ -25,5 +29,22 @@ func TestStoppedBodies(t *testing.T) {
 		if body.stop(); body.ended() {
 			t.Errorf("%s: a body that was stopped has ended", name)
 		}
+	}
+}
+
+// TestFailedUploadIsSeen: an upload that fails ends the wait for an answer, whatever
+// deadline is set at that moment.
+func TestFailedUploadIsSeen(t *testing.T) {
+	t.Parallel()
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	backend := &pool.Conn{Conn: near}
+	s := New(Options{})
+	ex := &exchange{watch: &watch{clock: s.clock}}
+	tr := &trip{ex: ex, conn: backend, up: &upload{ex: ex, conn: backend}}
+	tr.up.wake()
+	if _, err := tr.readPatiently(make([]byte, 1), patience); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the wait ends with %v, want a time-out", err)
 	}
 }
