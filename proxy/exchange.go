@@ -63,7 +63,7 @@ type exchange struct {
 	level     string // what refused by a limit, and which limit it was
 	limit     string
 	run       *running       // of the tenant, nil before it is known
-	started   time.Time      // when the head was complete
+	started   time.Time      // when the head was complete, or would have been without the wait for its turn
 	status    int            // what the client got, 0 when nothing; 499 when it had gone
 	reason    tenancy.Reason // NoReason unless refused, failed or ended early
 	backend   string         // address of the backend that was tried last, "" for none
@@ -185,7 +185,7 @@ func (s *Server) refuseHead(ex *exchange, refusal *http1.Error, reason tenancy.R
 }
 
 func (ex *exchange) begin() {
-	ex.started = time.Now()
+	ex.started = time.Now().Add(-ex.heard.waited)
 	ex.idle, ex.limits = ex.peer.timeouts.Idle, ex.peer.limits
 	ex.watch.pace.begin(&ex.limits.MinRate)
 	ex.mintRef()
