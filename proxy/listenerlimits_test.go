@@ -72,18 +72,13 @@ func TestListenerHandshakes(t *testing.T) {
 	w.dial("127.0.0.2", "a.example")
 	// Behind a load balancer it is the client that counts.
 	for i, want := range []bool{true, true, false} {
-		c, err := from(balancer).Dial("tcp", w.addr("proxied"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if _, err := fmt.Fprint(c, "PROXY TCP4 192.0.2.7 192.0.2.1 5000 443\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		if open := !closedAtOnce(t, c); open != want {
-			t.Errorf("connection %d of the client is open: %v, want %v", i, open, want)
+		_, err := w.throughBalancer("a.example", "PROXY TCP4 192.0.2.7 192.0.2.1 5000 443\r\n")
+		if served := err == nil; served != want {
+			t.Errorf("handshake %d of the client is served: %v, want %v; %v", i, served, want, err)
 		}
 	}
+	refused := `gatehouse_connection_refusals_total{listener="` + w.addr("proxied") + `",reason="too_many_connections"}`
+	eventually(t, "the refusal is counted", func() bool { return counter(t, w.metrics, refused) == 1 })
 	w.limitListener("{handshakes: off}")
 	w.dial("127.0.0.1", "a.example")
 	if !strings.Contains(w.events.String(), "reason=too_many_connections") {
