@@ -162,5 +162,5 @@ func TestDrainKeepsRevoking(t *testing.T) {
 	w.tenants["acme"] = without(twoTenants["acme"], "127.0.0.2")
 	w.table = w.compile().WithLevers(drainOf("acme", "", 0), w.table.Generation()+1)
 	w.server.Apply(w.table)
-	diesWithin(t, goes, aSecond)
+	diesWithin(t, goes, inTime)
 }

@@ -262,7 +262,7 @@ func TestQueueEnds(t *testing.T) {
 		w.awaitLoad(level, 1, 1)
 		w.main = "block: [127.0.0.2]\n"
 		w.apply()
-		endsWithin(t, conn, time.Second)
+		endsWithin(t, conn, inTime)
 		w.awaitLoad(level, 1, 0)
 	})
 	t.Run("the limit is gone", func(t *testing.T) {

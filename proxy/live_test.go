@@ -40,7 +40,7 @@ func (w *world) list(addresses string) {
 }
 
 // TestLiveSourceRevokes: whom a live source lists no more loses what is open
-// within a second and gets nothing new; whom it lists instead comes in, and
+// and gets nothing new; whom it lists instead comes in, and
 // others do not notice. On both data planes.
 func TestLiveSourceRevokes(t *testing.T) {
 	t.Parallel()
@@ -52,8 +52,8 @@ func TestLiveSourceRevokes(t *testing.T) {
 		other := w.talk("127.0.0.2", "https://b.example/ws")
 		idle := w.dial("127.0.0.2", "a.example")
 		w.list("127.0.0.3/32")
-		diesWithin(t, goes, aSecond)
-		endsWithin(t, idle, aSecond)
+		diesWithin(t, goes, inTime)
+		endsWithin(t, idle, inTime)
 		say(t, stays)
 		say(t, other)
 		w.answerWith(nil)
