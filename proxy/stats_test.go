@@ -30,9 +30,7 @@ func TestStats(t *testing.T) {
 		`gatehouse_requests_in_flight{tenant="acme"}`,
 		`gatehouse_connections{listener="` + w.addr("direct") + `"}`,
 	} {
-		if n := counter(t, w.metrics, series); n != 0 {
-			t.Errorf("%s = %v in the end, want 0", series, n)
-		}
+		eventually(t, series+" is 0 in the end", func() bool { return counter(t, w.metrics, series) == 0 })
 	}
 	if n := w.server.budget.clients.Len(); n != 0 {
 		t.Errorf("%d clients without connections are remembered", n)
