@@ -196,10 +196,11 @@ func TestAnnounce(t *testing.T) {
 }
 
 // TestFirstRequestDuringShutdown: who has connected but said nothing yet when
-// the drain begins has a moment.
+// the drain begins has a moment. No tick passes, so that it lasts for as long as
+// the test takes; TestFreshConnectionHasAMoment says how long it is.
 func TestFirstRequestDuringShutdown(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, twoTenants)
+	w := newWorldOf(t, &world{rests: true, tenants: twoTenants}, planeOf(t))
 	c := w.dial("127.0.0.1", "a.example")
 	eventually(t, "the connection rests", func() bool {
 		found := false
@@ -211,6 +212,7 @@ func TestFirstRequestDuringShutdown(t *testing.T) {
 	if answer := readAnswerTo(t, c, get11("a.example", "/")); answer.StatusCode != 200 || !answer.Close {
 		t.Errorf("status %d, Connection: close %v; want the last answer", answer.StatusCode, answer.Close)
 	}
+	c.Close()
 	if err := <-down; err != nil {
 		t.Errorf("Shutdown = %v", err)
 	}
