@@ -217,7 +217,7 @@ func TestBackendThatDoesNotRead(t *testing.T) {
 	stop := make(chan struct{})
 	backend := serveConns(t, func(net.Conn) { <-stop })
 	defer close(stop)
-	g := startGateway(t, tenantWith("timeouts: {idle: 300ms}\nlimits: {body: off}\n", backend), setup{})
+	g := startGateway(t, tenantWith("timeouts: {idle: 3s}\nlimits: {body: off}\n", backend), setup{})
 	c := g.dial(t)
 	io.WriteString(c, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1000000000\r\n\r\n")
 	go func() {
