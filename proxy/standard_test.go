@@ -73,6 +73,7 @@ func TestStandardPlane(t *testing.T) {
 		"UntilPasses":                TestUntilPasses,
 		"RefusedClientIsNotCut":      TestRefusedClientIsNotCut,
 		"RemovedTenantDrains":        TestRemovedTenantDrains,
+		"DrainOfRemovedTenantEnds":   TestDrainOfRemovedTenantEnds,
 		"ReturnedTenantGoesOn":       TestReturnedTenantGoesOn,
 		"ReloadKeepsWhatIsUnchanged": TestReloadKeepsWhatIsUnchanged,
 		"ShutdownDrains":             TestShutdownDrains,
