@@ -18,6 +18,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // soon is how long tests wait for what does not come.
 const soon = 60 * time.Millisecond
 
+// timeoutAt is how long one attempt takes at a server with a fault. Where nothing
+// comes it need not be long. Where a datagram comes that is no answer, the real
+// one is waited for until the end, and the datagram must be there before it on a
+// busy machine too. An answer ends the attempt itself.
+func timeoutAt(f dnstest.Fault) time.Duration {
+	switch f {
+	case dnstest.Drop, dnstest.Slow:
+		return soon
+	case dnstest.Garbage, dnstest.Short, dnstest.WrongID, dnstest.WrongQuestion:
+		return 500 * time.Millisecond
+	}
+	return attemptTimeout
+}
+
 func sample(t *testing.T) (*dnstest.Server, *Resolver) {
 	s := dnstest.Start(t)
 	s.Zone("acme.example", "hosted.example", "deep.hosted.example")

@@ -2,6 +2,7 @@ package dnsquery
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,9 +16,6 @@ import (
 )
 
 func TestFaults(t *testing.T) {
-	s, patient := sample(t)
-	s.Delay(time.Minute)
-	hasty := New([]string{s.Addr()}, Options{Timeout: soon})
 	tests := []struct {
 		fault  dnstest.Fault
 		kind   Kind
@@ -37,21 +35,24 @@ func TestFaults(t *testing.T) {
 		{dnstest.Truncate, 0, ""},
 	}
 	for _, tt := range tests {
-		s.Fault("pa.acme.example", tt.fault)
-		r := hasty
-		if tt.kind == 0 || tt.kind == TooMuch {
-			r = patient
-		}
-		got, _, err := r.Addresses(t.Context(), "pa.acme.example")
-		if KindOf(err) != tt.kind {
-			t.Errorf("fault %d: %v, %v; want %q", tt.fault, got, err, tt.kind)
-		}
-		if err != nil && (!strings.Contains(err.Error(), tt.detail) || strings.ContainsAny(err.Error(), "\n\x00")) {
-			t.Errorf("fault %d: %q does not say %q in one line", tt.fault, err, tt.detail)
-		}
+		t.Run(fmt.Sprintf("fault %d", tt.fault), func(t *testing.T) {
+			t.Parallel() // some wait
+			s, _ := sample(t)
+			s.Delay(time.Minute)
+			s.Fault("pa.acme.example", tt.fault)
+			r := New([]string{s.Addr()}, Options{Timeout: timeoutAt(tt.fault)})
+			got, _, err := r.Addresses(t.Context(), "pa.acme.example")
+			if KindOf(err) != tt.kind {
+				t.Errorf("%v, %v; want %q", got, err, tt.kind)
+			}
+			if err != nil && (!strings.Contains(err.Error(), tt.detail) || strings.ContainsAny(err.Error(), "\n\x00")) {
+				t.Errorf("%q does not say %q in one line", err, tt.detail)
+			}
+		})
 	}
+	s, r := sample(t)
 	s.Fault("pa.acme.example", dnstest.Foreign)
-	if got, _, err := patient.Addresses(t.Context(), "pa.acme.example"); got != nil || err != nil {
+	if got, _, err := r.Addresses(t.Context(), "pa.acme.example"); got != nil || err != nil {
 		t.Errorf("records of another name were believed: %v, %v", got, err)
 	}
 }
@@ -59,6 +60,7 @@ func TestFaults(t *testing.T) {
 // A server that is down, or that refuses, is not the last word while another
 // answers.
 func TestNextServer(t *testing.T) {
+	t.Parallel() // with TestFaults: both wait
 	s, _ := sample(t)
 	refusing := dnstest.Start(t)
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -71,7 +73,7 @@ func TestNextServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone.Close()
-	r := New([]string{refusing.Addr(), gone.LocalAddr().String(), silent.LocalAddr().String(), s.Addr()}, Options{Timeout: 250 * time.Millisecond})
+	r := New([]string{refusing.Addr(), gone.LocalAddr().String(), silent.LocalAddr().String(), s.Addr()}, Options{Timeout: time.Second})
 	if got, _, err := r.Addresses(t.Context(), "pa.acme.example"); len(got) != 3 || err != nil {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -151,7 +153,7 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(soon, cancel)
 	begun := time.Now()
-	if _, err := r.TXT(ctx, "acme.example"); err == nil || time.Since(begun) > 2*time.Second {
+	if _, err := r.TXT(ctx, "acme.example"); err == nil || time.Since(begun) > rounds*attemptTimeout-time.Second {
 		t.Errorf("%v after %v", err, time.Since(begun))
 	}
 }
