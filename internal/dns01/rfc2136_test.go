@@ -105,9 +105,22 @@ func TestUpdatesRetried(t *testing.T) {
 	s.AllowUpdates("acme.example", "gatehouse.", []byte("secret"))
 	s.Fault(".", dnstest.ServFail)
 	p := updating(t, s.Addr(), "hmac-sha256", "secret")
-	p.writer.(*signedUpdates).pause = 100 * time.Millisecond
-	// The first attempt fails, and the pause after it is when the server recovers.
-	time.AfterFunc(50*time.Millisecond, func() { s.Fault(".", dnstest.None) })
+	p.writer.(*signedUpdates).pause = 250 * time.Millisecond
+	// The first attempt fails. The server recovers once the second one has
+	// arrived: for that one it may be too late, and then the pause of half a
+	// second after it is when it recovers.
+	ctx, cancel := context.WithCancel(t.Context())
+	healed := make(chan struct{})
+	go func() {
+		defer close(healed)
+		look := time.NewTicker(time.Millisecond)
+		defer look.Stop()
+		for len(s.Queries()) < 2 && ctx.Err() == nil {
+			<-look.C
+		}
+		s.Fault(".", dnstest.None)
+	}()
+	defer func() { cancel(); <-healed }()
 	if _, err := p.AppendRecords(t.Context(), "acme.example.", txt("x", "v")); err != nil {
 		t.Error(err)
 	}
