@@ -8,16 +8,15 @@ import (
 	"time"
 )
 
-// fill writes until the kernel takes nothing more.
+// fill writes until the kernel takes nothing more: until a whole deadline has
+// passed without a byte, however long what came before has taken.
 func fill(t *testing.T, r *rawConn) {
 	t.Helper()
 	_ = r.SetWriteBuffer(4 << 10)
 	for _, size := range []int{1 << 20, 1} {
-		_ = r.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-		for {
-			if _, err := r.TCPConn.Write(make([]byte, size)); err != nil {
-				break
-			}
+		for n := 1; n > 0; {
+			_ = r.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+			n, _ = r.TCPConn.Write(make([]byte, size))
 		}
 	}
 	_ = r.SetWriteDeadline(time.Time{})
@@ -40,7 +39,8 @@ func TestCloseDoesNotWait(t *testing.T) {
 	fill(t, c.raw)
 	began := time.Now()
 	c.Close()
-	if took := time.Since(began); took > time.Second {
+	// crypto/tls alone would wait for five seconds.
+	if took := time.Since(began); took > 4*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -20,7 +20,7 @@ import (
 func TestDialByName(t *testing.T) {
 	l, _ := listen(t)
 	url := fmt.Sprintf("http://app.internal:%d", l.Addr().(*net.TCPAddr).Port)
-	f := &finder{took: 50 * time.Millisecond}
+	f := &finder{held: make(chan struct{})}
 	f.set("app.internal", "127.0.0.1", time.Minute)
 	ns, stop := start(t, NamesOptions{Finder: f})
 	defer stop()
@@ -32,6 +32,7 @@ func TestDialByName(t *testing.T) {
 	if _, err := m.Dial(time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v, want that there is no answer yet", err)
 	}
+	time.AfterFunc(50*time.Millisecond, func() { close(f.held) }) // most likely while it waits
 	c := dial(t, m)
 	waitUntil(t, func() bool { return where(p) == "127.0.0.1" })
 	c.Keep()

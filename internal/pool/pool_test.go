@@ -124,7 +124,7 @@ func waitUntil(t *testing.T, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(20 * time.Second); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not happen")
 		}
@@ -241,12 +241,12 @@ func TestDialTimeoutCoversTLS(t *testing.T) {
 	l, _ := listen(t) // accepts, and never says anything
 	m := member(t, Options{}, BackendSpec{URL: at("https://" + l.Addr().String())}, nil)
 	began := time.Now()
-	_, err := m.Dial(50 * time.Millisecond)
+	_, err := m.Dial(time.Second) // in which it comes as far as the handshake
 	var de *DialError
 	if !errors.As(err, &de) || !de.TLS {
 		t.Errorf("Dial: %v, want a DialError of the handshake", err)
 	}
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }
