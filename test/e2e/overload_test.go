@@ -102,6 +102,8 @@ func (w *world) goMemory(t *testing.T) float64 {
 // who together open more than there may be, leave some for others. Both are told.
 func TestThousandsOfConnections(t *testing.T) {
 	w := newWorld(t)
+	w.defaults = "{timeouts: {header: 2m}}" // connections that say nothing stay as long as they are looked at
+	w.writeMain(t)
 	p := w.start(t)
 	w.trust(t)
 	listener := fmt.Sprintf("127.0.0.1:%d", w.https)
