@@ -21,7 +21,7 @@ func TestBlackhole(t *testing.T) {
 	w.start(t)
 	beside := w.pour(t, clientOfGlobex, "globex.example", 50)
 	m, c := &meetings{world: w}, w.client(t, clientOfAcme)
-	gone := backendFault{"fine", 502, "backend_connect", false, aTime, inTime}
+	gone := backendFault{"fine", 502, "backend_connect", false, connectTime, inTime}
 	silent := backendFault{"fine", 504, "backend_timeout", false, aTime, inTime}
 	for _, method := range []string{"GET", "POST"} {
 		m.meet(t, c, "GET", fine) // its connection rests then
@@ -82,7 +82,7 @@ func TestFaultsOfHandshakes(t *testing.T) {
 		{resets, backendFault{"fine", 502, "backend_protocol", false, 0, atOnce}},
 		{secure(resets), backendFault{"fine", 502, "backend_tls", false, 0, atOnce}},
 		{secure(newWorker(t, 0).url()), backendFault{"fine", 502, "backend_tls", false, 0, atOnce}},
-		{secure(silent(t).url()), backendFault{"fine", 502, "backend_tls", false, aTime, inTime}},
+		{secure(silent(t).url()), backendFault{"fine", 502, "backend_tls", false, connectTime, inTime}},
 	} {
 		w.write(t, "tenants/acme.yaml", acmeText(test.url)+shortTimes)
 		if i == 0 {

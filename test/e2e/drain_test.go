@@ -6,13 +6,13 @@ import (
 	"net/http/httptest"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestDrain: SIGTERM makes the gateway unready at once, finishes the answer that is under way, and ends it with 0.
 func TestDrain(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	w := newWorld(t)
-	w.shutdown = "{announce: 1s, drain: 10s}"
+	w.shutdown = "{announce: 8s, drain: 10s}" // long enough for all that is asked meanwhile
 	w.writeMain(t)
 	begun, proceed := make(chan struct{}), make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -41,7 +41,7 @@ func TestDrain(t *testing.T) {
 	<-begun
 
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	eventually(t, time.Second, "/readyz fails", func() bool { return !w.ready() })
+	eventually(t, answerTime, "/readyz fails", func() bool { return !w.ready() })
 	// While it announces its end it still takes new connections, and asks that they go elsewhere afterwards.
 	answer, err := w.client(t, clientOfGlobex).Get(w.url("globex.example", "/"))
 	if err != nil || answer.StatusCode != 200 || !answer.Close {

@@ -185,12 +185,13 @@ func serveTCP(t *testing.T, serve func(net.Conn)) string {
 // TestSilentBackendIsEjected: a backend that accepts and says nothing costs as
 // many requests as it takes to eject it, and status says why it gets no more.
 func TestSilentBackendIsEjected(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	w := newWorld(t)
 	silent := serveTCP(t, func(c net.Conn) {
 		defer c.Close()
 		_, _ = io.Copy(io.Discard, c)
 	})
-	w.write(t, "tenants/acme.yaml", acmeText(silent, w.acme.url())+"ejection: 2\ntimeouts: {first_byte: 500ms}\n")
+	w.write(t, "tenants/acme.yaml", acmeText(silent, w.acme.url())+"ejection: 2\ntimeouts: {first_byte: 4s}\n")
 	w.start(t)
 	c := w.client(t, clientOfAcme)
 	late := 0

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,8 +161,8 @@ var workerFaults = map[string]func(*net.TCPConn){
 	"reset":  func(c *net.TCPConn) { _ = c.SetLinger(0) },
 	"close":  func(*net.TCPConn) {},
 	"silent": untilLeft,
-	"drip":   func(c *net.TCPConn) { drip(c, lastAnswer, 5*time.Millisecond) },
-	"drag":   func(c *net.TCPConn) { drip(c, lastAnswer, 100*time.Millisecond) },
+	"drip":   func(c *net.TCPConn) { drip(c, lastAnswer, len(lastAnswer)/4, 5*time.Millisecond) },
+	"drag":   func(c *net.TCPConn) { drip(c, lastAnswer, 1, 100*time.Millisecond) },
 	"stall": func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, strings.TrimSuffix(workerAnswer, "ker"))
 		untilLeft(c)
@@ -172,7 +173,7 @@ var workerFaults = map[string]func(*net.TCPConn){
 	},
 	"trickle": func(c *net.TCPConn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-		drip(c, strings.Repeat("x", 1000), 50*time.Millisecond)
+		drip(c, strings.Repeat("x", 1000), 1, 50*time.Millisecond)
 	},
 	"half-head":   func(c *net.TCPConn) { _, _ = io.WriteString(c, workerAnswer[:20]) },
 	"short":       func(c *net.TCPConn) { _, _ = io.WriteString(c, strings.TrimSuffix(workerAnswer, "ker")) },
@@ -200,10 +201,10 @@ func shortAndReset(c *net.TCPConn) {
 	_ = c.SetLinger(0)
 }
 
-// drip writes text byte by byte.
-func drip(c *net.TCPConn, text string, pause time.Duration) {
-	for i := range len(text) {
-		if _, err := io.WriteString(c, text[i:i+1]); err != nil {
+// drip writes text in pieces of so many bytes.
+func drip(c *net.TCPConn, text string, size int, pause time.Duration) {
+	for piece := range slices.Chunk([]byte(text), size) {
+		if _, err := c.Write(piece); err != nil {
 			return
 		}
 		<-time.After(pause)
