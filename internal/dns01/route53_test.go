@@ -283,8 +283,8 @@ func TestRoute53Fails(t *testing.T) {
 
 func TestRoute53Slow(t *testing.T) {
 	s := newRoute53Server(t)
-	s.fail = func(_ http.ResponseWriter, r *http.Request) bool {
-		<-r.Context().Done()
+	s.fail = func(http.ResponseWriter, *http.Request) bool {
+		<-t.Context().Done() // see TestWebhookSlow
 		return true
 	}
 	p := impatient(t, s, "correct-horse", 50*time.Millisecond)
