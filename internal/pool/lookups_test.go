@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +116,68 @@ func TestLookupsThatHang(t *testing.T) {
 			t.Errorf("%d in the queue, %d known, %d owners at work, want the one that is watched", len(ns.queue), len(ns.known), len(ns.loads))
 		}
 	})
+}
+
+// Names that wait for a place of their owner's are looked up although they have
+// another owner by then.
+func TestLookupsChangeOwner(t *testing.T) {
+	for name, reload := range map[string]func(ns *Names, a, b *Pool){
+		"another order": func(ns *Names, a, b *Pool) { ns.Watch([]*Pool{b, a}) },
+		"one has left":  func(ns *Names, _, b *Pool) { ns.Watch([]*Pool{b}) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &finder{held: make(chan struct{})}
+			var ofA, ofB []string
+			for i := range 3 * ownerLookupsMax {
+				host := fmt.Sprintf("n%d.internal", i)
+				f.set(host, fmt.Sprintf("10.0.0.%d", i+1), time.Minute)
+				ofA, ofB = append(ofA, "http://"+host+":8080"), append(ofB, "http://"+host+":9090")
+			}
+			ns, stop := start(t, NamesOptions{Finder: f})
+			defer stop()
+			a := New("a /", NewPlan(named(t, ofA...), Rules{}), Options{Names: ns, Owner: "a"})
+			b := New("b /", NewPlan(named(t, ofB...), Rules{}), Options{Names: ns, Owner: "b"})
+			ns.Watch([]*Pool{a, b})
+			synctest.Wait() // as many as may be are under way, the others wait
+			reload(ns, a, b)
+			close(f.held)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			for _, n := range ns.Status() {
+				if n.Confirmed.IsZero() {
+					t.Errorf("%s: %s was not looked up in an hour", name, n.Host)
+				}
+			}
+		})
+	}
+}
+
+// Names whose turn has come and that are no longer watched then keep none waiting
+// that would have come after them.
+func TestLookupsOfThoseThatLeave(t *testing.T) {
+	ns := NewNames(NamesOptions{})
+	pools := make([]*Pool, 3*ownerLookupsMax)
+	for i := range pools {
+		pools[i] = New("a /", NewPlan(named(t, fmt.Sprintf("http://n%d.internal", i)), Rules{}), Options{Names: ns, Owner: "a"})
+	}
+	ns.Watch(pools)
+	now := time.Now()
+	var of *load
+	var asked []*name
+	for n, l := ns.take(now); n != nil; n, l = ns.take(now) {
+		asked, of = append(asked, n), l
+	}
+	for _, n := range asked {
+		ns.done(n, of, time.Minute, now)
+	}
+	waiting := slices.Clone(of.waiting)
+	ns.Watch(slices.DeleteFunc(pools, func(p *Pool) bool {
+		return !slices.ContainsFunc(waiting, func(n *name) bool { return n.pools[0] == p })
+	}))
+	if len(waiting) != ownerLookupsMax || len(ns.queue) != len(waiting) || len(ns.loads) != 0 {
+		t.Errorf("%d waited, %d are in the queue, %d owners at work; want %d in the queue and nobody at work",
+			len(waiting), len(ns.queue), len(ns.loads), ownerLookupsMax)
+	}
 }
 
 type hanging struct {

@@ -157,8 +157,24 @@ func (ns *Names) enlist(pools []*Pool) (fresh []*Pool) {
 		}
 		return n.gone
 	})
+	ns.requeue()
 	ns.nudge()
 	return fresh
+}
+
+// requeue gives those that wait for a place their turn again: they may have
+// another owner by now, whose lookups are none that they wait for.
+func (ns *Names) requeue() {
+	for owner, of := range ns.loads {
+		for _, n := range of.waiting {
+			if !n.gone {
+				heap.Push(&ns.queue, n)
+			}
+		}
+		if of.waiting = nil; of.busy == 0 {
+			delete(ns.loads, owner)
+		}
+	}
 }
 
 func (ns *Names) settle(p *Pool) {
