@@ -238,3 +238,36 @@ func TestEjectionSpec(t *testing.T) {
 		}
 	}
 }
+
+// A request fails while the pool of the next table is made and has adopted its
+// backend: what was tried can be tried again.
+func TestFailsWhileAdopted(t *testing.T) {
+	for name, fare := range map[string]func(probe *Round, now time.Time){
+		"failed": func(probe *Round, now time.Time) { probe.Failed(now, "connection refused") },
+		"erred":  func(probe *Round, now time.Time) { probe.Answered(500, now) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			rules := byRate
+			rules.Ejection.Failures = 3
+			former := poolOf(t, rules, "", "", "")
+			fail(former, 3, 0)
+			time.Sleep(rules.Ejection.First)
+			probe, seat := begin(former)
+			if seat != 0 || !probe.probing {
+				t.Fatalf("the probe came to %d", seat)
+			}
+			keys := 0
+			rules.SlowStart = SlowStart(time.Second)
+			next := New("t /", NewPlan(former.plan.Backends, rules), Options{Adopt: func(key string) *Member {
+				if keys++; keys == 2 { // the first is adopted
+					fare(probe, time.Now())
+					probe.Release()
+				}
+				return former.Orphan(key)
+			}})
+			if again, seat := begin(next); seat != 0 || !again.probing {
+				t.Errorf("%s: the next request came to %d, want it to try 0; %s", name, seat, standings(next))
+			}
+		})
+	}
+}

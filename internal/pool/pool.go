@@ -65,6 +65,8 @@ type Pool struct {
 func New(name string, plan *Plan, o Options) *Pool {
 	p := &Pool{name: name, owner: o.Owner, plan: plan, guard: o.Guard, take: o.Take, give: o.Give, place: o.Place, notify: o.Notify, named: o.Names.of(plan, o.Owner)}
 	p.drains.Store(&o.Drains)
+	// Whoever uses a member that it adopts asks it as soon as that belongs to it.
+	p.view.Store(&view{roster: new(roster)})
 	p.making.Lock()
 	defer p.making.Unlock()
 	p.store(p.assemble(func(key string) *Member {
