@@ -77,15 +77,27 @@ func (s seat) standing(now time.Time) (st Standing, again time.Time) {
 }
 
 // eject takes a member out of the rotation if the budget of its pool has room.
-// A probe that failed needs none: the member is ejected already.
-func (p *Pool) eject(m *Member, now time.Time, why string) {
-	if !p.mayEject(m, now) {
-		m.probing.Store(false) // it was drained while it was tried
-		return
+// For a probe that failed, which finds the member ejected already, that begins
+// anew. Whoever else finds it so was overtaken: what fails at the same moment
+// is one ejection.
+func (p *Pool) eject(m *Member, now time.Time, why string, probe bool) {
+	ejected := p.mayEject(m, now) && m.condition.eject(&p.plan.Rules.Ejection, now, why, probe)
+	if probe {
+		m.probing.Store(false)
 	}
-	rule := p.plan.Rules.Ejection
-	c := &m.condition
+	if ejected {
+		m.changed(now)
+		p.tell(m.transition(p, Ejected, why))
+	}
+}
+
+// eject reports whether it has changed anything.
+func (c *condition) eject(rule *Ejection, now time.Time, why string, probe bool) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ejected && !probe {
+		return false
+	}
 	// What stayed up for longer than it was away begins anew.
 	if !c.ejected && now.Sub(c.upSince) > c.length {
 		c.length = 0
@@ -96,11 +108,7 @@ func (p *Pool) eject(m *Member, now time.Time, why string) {
 	c.length = rule.next(c.length)
 	c.ejected, c.until = true, now.Add(c.length)
 	c.ejectedWhy = why
-	told := m.transition(p, Ejected, c.ejectedWhy)
-	c.mu.Unlock()
-	m.probing.Store(false)
-	m.changed(now)
-	p.tell(told)
+	return true
 }
 
 // adopted has a member keep what p still goes by.

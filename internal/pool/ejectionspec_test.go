@@ -271,3 +271,23 @@ func TestFailsWhileAdopted(t *testing.T) {
 		})
 	}
 }
+
+// Requests that fail at the same moment, each finding its backend in the rotation,
+// are one ejection; a probe that fails is one more.
+func TestEjectionByMany(t *testing.T) {
+	var told []string
+	p := New("t /", NewPlan(backends(t, "", ""), ejecting), Options{Notify: func(c Transition) {
+		told = append(told, string(c.To))
+	}})
+	m, now := p.seats()[0].Member, time.Now()
+	for range 5 {
+		p.eject(m, now, "test", false)
+	}
+	if got, want := m.condition.length, ejecting.Ejection.First; got != want || len(told) != 1 {
+		t.Errorf("ejected for %v, told %v; want %v, and told once", got, told, want)
+	}
+	p.eject(m, now, "test", true)
+	if got, want := m.condition.length, 2*ejecting.Ejection.First; got != want {
+		t.Errorf("after a probe that failed: ejected for %v, want %v", got, want)
+	}
+}

@@ -28,7 +28,7 @@ func (r *Round) erred(now time.Time, how string) {
 	m.failures.Store(0)
 	if r.probing {
 		r.probing = false
-		m.owner.Load().eject(m, now, "the request that tried it: "+how)
+		m.owner.Load().eject(m, now, "the request that tried it: "+how, true)
 		return
 	}
 	m.fared(now, how)
@@ -50,5 +50,5 @@ func (m *Member) fared(now time.Time, how string) {
 	if how == "" || all < int64(rule.Of) || failed*100 < all*int64(rule.Errors) || m.isEjected() {
 		return
 	}
-	p.eject(m, now, rule.why(failed, all, how))
+	p.eject(m, now, rule.why(failed, all, how), false)
 }

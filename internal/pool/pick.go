@@ -116,9 +116,9 @@ func (r *Round) Failed(now time.Time, how string) {
 	p := m.owner.Load()
 	most := int64(p.plan.Rules.Ejection.Failures)
 	n := m.failures.Add(1)
-	if r.probing || most > 0 && n >= most && !m.isEjected() {
+	if probe := r.probing; probe || most > 0 && n >= most && !m.isEjected() {
 		r.probing = false
-		p.eject(m, now, fmt.Sprintf("%d failures in a row, the last: %s", n, how))
+		p.eject(m, now, fmt.Sprintf("%d failures in a row, the last: %s", n, how), probe)
 		return
 	}
 	m.fared(now, how)

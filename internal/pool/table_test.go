@@ -78,7 +78,7 @@ func TestTableWhileOneIsAway(t *testing.T) {
 	p := poolOf(t, byClient, slices.Repeat([]string{""}, 8)...)
 	before := places(p, n)
 	gone := p.seats()[3]
-	p.eject(gone.Member, time.Now(), "test")
+	p.eject(gone.Member, time.Now(), "test", false)
 	during := places(p, n)
 	heirs := make(map[string]int)
 	for i := range before {
