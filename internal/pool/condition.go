@@ -81,7 +81,9 @@ func (s seat) standing(now time.Time) (st Standing, again time.Time) {
 // anew. Whoever else finds it so was overtaken: what fails at the same moment
 // is one ejection.
 func (p *Pool) eject(m *Member, now time.Time, why string, probe bool) {
+	p.ejecting.Lock() // no two find the same room
 	ejected := p.mayEject(m, now) && m.condition.eject(&p.plan.Rules.Ejection, now, why, probe)
+	p.ejecting.Unlock()
 	if probe {
 		m.probing.Store(false)
 	}

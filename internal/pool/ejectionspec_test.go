@@ -3,6 +3,7 @@ package pool
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -289,5 +290,23 @@ func TestEjectionByMany(t *testing.T) {
 	p.eject(m, now, "test", true)
 	if got, want := m.condition.length, 2*ejecting.Ejection.First; got != want {
 		t.Errorf("after a probe that failed: ejected for %v, want %v", got, want)
+	}
+}
+
+// Of two backends that fail at the same moment one stays.
+func TestEjectionOfTwoAtOnce(t *testing.T) {
+	p := poolOf(t, ejecting, "", "", "")
+	unwell := &p.seats()[2].condition
+	unwell.down = true
+	unwell.mu.Lock() // stops whoever looks for room after it has seen the first two
+	var running sync.WaitGroup
+	for seat := range 2 {
+		running.Go(func() { fail(p, 3, seat) })
+	}
+	time.Sleep(20 * time.Millisecond) // most likely both have
+	unwell.mu.Unlock()
+	running.Wait()
+	if got := standings(p); got != "ejected up down" && got != "up ejected down" {
+		t.Errorf("%s, want one of the first two up", got)
 	}
 }

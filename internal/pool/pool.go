@@ -59,6 +59,10 @@ type Pool struct {
 	making sync.Mutex   // held while a view is made
 	closed bool
 	left   []*Member // whose addresses names have left, while they have requests in progress
+
+	// ejecting is held from finding out that a member may be ejected to doing so. Of
+	// other locks only those of conditions are taken meanwhile.
+	ejecting sync.Mutex
 }
 
 // New returns the pool of a plan. name tells it from others in errors.
