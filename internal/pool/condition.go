@@ -122,12 +122,24 @@ func (m *Member) adopted(p *Pool) {
 	if c.ejected && rules.Ejection.off() {
 		c.ejected, c.upSince = false, time.Now()
 	}
-	if c.rule == rules.Health {
+	former := c.rule
+	c.rule = rules.Health
+	if former == c.rule || c.seen && former.asksLike(c.rule) {
 		return
 	}
-	c.rule, c.seen, c.contrary, c.down = rules.Health, false, 0, rules.Health.StartsDown
+	// What gets requests goes on getting them until an answer says otherwise.
+	c.seen, c.contrary, c.down = false, 0, c.down && c.rule.StartsDown
+	c.downWhy = notLookedAt
+}
+
+// notLookedAt is why a backend is down that starts so.
+const notLookedAt = "not looked at yet"
+
+// begin has a new member stand as the rule says.
+func (c *condition) begin(h Health, now time.Time) {
+	c.upSince, c.rule, c.down = now, h, h.StartsDown
 	if c.down {
-		c.downSince, c.downWhy = time.Now(), "not looked at yet"
+		c.downSince, c.downWhy = now, notLookedAt
 	}
 }
 

@@ -189,6 +189,13 @@ func (s *HealthSpec) Compile() Health {
 	return h
 }
 
+// asksLike reports whether both ask the same question, and differ at most in when,
+// and in how many answers count.
+func (h Health) asksLike(other Health) bool {
+	h.Every, h.Timeout, h.Rise, h.Fall, h.StartsDown = other.Every, other.Timeout, other.Rise, other.Fall, other.StartsDown
+	return h == other
+}
+
 // Address returns the host and port that checks of a backend go to.
 func (h Health) Address(b *Backend) string {
 	if h.Port == 0 || h.Path == "" {

@@ -252,6 +252,65 @@ func TestDownGetsNothing(t *testing.T) {
 	}
 }
 
+// A reload that changes how backends are looked at takes none out that gets
+// requests. One that is down stays so while what is asked is the same, or until
+// its first good answer where the rule wants one first.
+func TestAdoptByAnotherRule(t *testing.T) {
+	bad := errors.New("answered 503")
+	for _, test := range []struct {
+		before, after string
+		want          string // of one that is up, and one that is down
+		answer        string // how the second stands after one good answer
+	}{
+		{"{path: /, start: down}", "{path: /, start: down, every: 6s}", "up down", "up down"},
+		{"{path: /, start: down}", "{path: /other, start: down}", "up down", "up up"},
+		{"{path: /, start: down}", "{path: /other}", "up up", "up up"},
+		{"{path: /}", "{path: /, every: 6s, timeout: 3s, fall: 2, rise: 3}", "up down", "up down"},
+		{"{path: /}", "{path: /, rise: 1}", "up down", "up up"},
+		{"{path: /}", "{path: /, start: down}", "up down", "up down"},
+		{"{path: /}", "{path: /other, start: down}", "up down", "up up"},
+		{"{path: /}", "{path: /, port: 81}", "up up", "up up"},
+		{"{path: /}", "{path: /, status: 200}", "up up", "up up"},
+	} {
+		rule := Rules{Health: health(t, test.before), Ejection: builtinEjection}
+		p := poolOf(t, rule, "", "")
+		p.seats()[0].observe(&rule.Health, nil, time.Now())
+		for range rule.Health.Fall {
+			p.seats()[1].observe(&rule.Health, bad, time.Now())
+		}
+		if got := standings(p); got != "up down" {
+			t.Fatalf("%s: %s", test.before, got)
+		}
+		rule.Health = health(t, test.after)
+		next := New("t /", NewPlan(p.plan.Backends, rule), Options{Adopt: p.Orphan})
+		if got := standings(next); got != test.want {
+			t.Errorf("%s, then %s: %s, want %s", test.before, test.after, got, test.want)
+		}
+		next.seats()[1].observe(&rule.Health, nil, time.Now())
+		if got := standings(next); got != test.answer {
+			t.Errorf("%s, then %s, and a good answer: %s, want %s", test.before, test.after, got, test.answer)
+		}
+	}
+}
+
+// What has not been looked at yet gets requests once start says so, and one that is
+// new waits where it says that.
+func TestAdoptBeforeTheFirstAnswer(t *testing.T) {
+	rule := Rules{Health: health(t, "{path: /, start: down}")}
+	p := poolOf(t, rule, "")
+	other := rule
+	other.Health.Every = time.Minute
+	next := New("t /", NewPlan(backends(t, "", ""), other), Options{Adopt: p.Orphan})
+	if got, why := standings(next), next.Status(time.Now())[0].Why; got != "down down" || why != notLookedAt {
+		t.Errorf("with start: down: %s, why %q", got, why)
+	}
+	other.Health.StartsDown = false
+	next = New("t /", NewPlan(backends(t, "", ""), other), Options{Adopt: next.Orphan})
+	if got := standings(next); got != "up up" {
+		t.Errorf("without: %s", got)
+	}
+}
+
 // checker counts the checks of each member.
 type checker struct {
 	mu    sync.Mutex

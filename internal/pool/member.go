@@ -52,7 +52,7 @@ type Member struct {
 // newMember returns a member of the pool that is at an address.
 func newMember(p *Pool, b *Backend, at netip.Addr) *Member {
 	m := &Member{backend: b, key: memberKey(b, at), place: at, name: p.named[b.dialHost], take: p.take, give: p.give}
-	m.condition.upSince = time.Now()
+	m.condition.begin(p.plan.Rules.Health, time.Now())
 	m.dialer = newDialer(p, b, at)
 	m.join(p)
 	return m
