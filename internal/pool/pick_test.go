@@ -237,3 +237,37 @@ func TestRoundRobinGivesOneTurn(t *testing.T) {
 		t.Errorf("first offered to %v, want %v", first, want)
 	}
 }
+
+// A draw meets every unit of weight, however many there are: names have shares
+// that differ, and with slow starts they come to more than 2^32.
+func TestScale(t *testing.T) {
+	const most = 1<<32 - 1
+	for _, test := range []struct {
+		x       uint32
+		n, want uint64
+	}{
+		{0, 3, 0},
+		{most, 3, 2},
+		{1 << 31, 1 << 32, 1 << 31},
+		{1 << 31, 5 << 32, 5 << 31},
+		{most, 5 << 32, 5<<32 - 5},
+	} {
+		if got := scale(test.x, test.n); got != test.want {
+			t.Errorf("%d of 2^32 below %d is %d, want %d", test.x, test.n, got, test.want)
+		}
+	}
+	const backends = 64
+	heavy := new(tier)
+	for i := range uint8(backends) {
+		heavy.add(i, 1<<27+uint64(i&1))
+	}
+	heavy.seal()
+	came := make([]int, backends)
+	const draws = 100 * backends
+	for i := range uint64(draws) {
+		came[heavy.at(scale(uint32(i<<32/draws), heavy.total))]++
+	}
+	if least := slices.Min(came); least < 99 {
+		t.Errorf("of %d even draws one of %d backends gets %d, want its part", draws, backends, least)
+	}
+}

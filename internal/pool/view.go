@@ -242,6 +242,6 @@ func (t *tier) walk(i int, tried *set) int {
 
 // scale returns the number below n that is at x of 2^32.
 func scale(x uint32, n uint64) uint64 {
-	_, low := bits.Mul64(uint64(x), n)
-	return low >> 32
+	high, low := bits.Mul64(uint64(x), n)
+	return high<<32 | low>>32
 }
