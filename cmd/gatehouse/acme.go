@@ -36,9 +36,9 @@ func acmeAccountCommand() *cobra.Command {
 		Example: "  gatehouse acme account\n  gatehouse acme account roll-key letsencrypt",
 		Args:    exactly(0, "no arguments, or the command roll-key"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -97,9 +97,9 @@ func acmeRollKeyCommand() *cobra.Command {
 		Example: "  gatehouse acme account roll-key letsencrypt",
 		Args:    exactly(1, "the authority, as the main file names it"),
 	}
-	config := configFlag(cmd)
+	to := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -120,9 +120,9 @@ func acmeBudgetCommand() *cobra.Command {
 		Example: "  gatehouse acme budget",
 		Args:    exactly(0, "no arguments"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -163,10 +163,10 @@ func acmePreflightCommand() *cobra.Command {
 		Example: "  gatehouse acme preflight pa.acme.example",
 		Args:    exactly(1, "the host"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
-	completeHosts(cmd, config)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
+	completeHosts(cmd, to)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}

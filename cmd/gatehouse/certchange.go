@@ -28,10 +28,10 @@ func certsRenewCommand() *cobra.Command {
 		Example: "  gatehouse certs renew pa.acme.example www.acme.example",
 		Args:    atLeastOne("the hosts to renew"),
 	}
-	config := configFlag(cmd)
-	completeHosts(cmd, config)
+	to := targetFlags(cmd)
+	completeHosts(cmd, to)
 	cmd.RunE = func(cmd *cobra.Command, hosts []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -58,8 +58,8 @@ func certsImportCommand() *cobra.Command {
 		Example: "  gatehouse certs import pa.acme.example --cert chain.pem --key key.pem",
 		Args:    exactly(1, "the host"),
 	}
-	config := configFlag(cmd)
-	completeHosts(cmd, config)
+	to := targetFlags(cmd)
+	completeHosts(cmd, to)
 	cert := cmd.Flags().String("cert", "", "PEM file: the certificate, then the chain that signed it")
 	key := cmd.Flags().String("key", "", "PEM file: its private key, without a passphrase")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -70,7 +70,7 @@ func certsImportCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -114,8 +114,8 @@ func certsExportCommand() *cobra.Command {
 		Example: "  gatehouse certs export pa.acme.example > pair.pem\n  gatehouse certs export pa.acme.example --no-key",
 		Args:    exactly(1, "the host"),
 	}
-	config := configFlag(cmd)
-	completeHosts(cmd, config)
+	to := targetFlags(cmd)
+	completeHosts(cmd, to)
 	noKey := cmd.Flags().Bool("no-key", false, "leave the private key out")
 	force := cmd.Flags().Bool("force", false, "print the private key on a terminal, too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -123,7 +123,7 @@ func certsExportCommand() *cobra.Command {
 		if !*noKey && !*force && isTerminal(w) {
 			return usagef("a private key does not belong on a terminal; redirect it into a file, or leave it out with --no-key")
 		}
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -139,10 +139,10 @@ func certsExportCommand() *cobra.Command {
 
 // completeHosts has shells complete hosts whose certificates come by acme, as
 // the running process knows them.
-func completeHosts(cmd *cobra.Command, config *string) {
+func completeHosts(cmd *cobra.Command, to *target) {
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 		var hosts []string
-		if client, err := clientOf(*config); err == nil {
+		if client, err := clientOf(to); err == nil {
 			list, _ := client.Certificates(cmd.Context(), "", "") // a shell is told nothing else
 			for _, c := range list {
 				if c.Source == "acme" && strings.HasPrefix(c.Names[0], begun) {
@@ -194,8 +194,8 @@ func certsRevokeCommand() *cobra.Command {
 		Example: "  gatehouse certs revoke pa.acme.example --reason key-compromise",
 		Args:    exactly(1, "the host"),
 	}
-	config := configFlag(cmd)
-	completeHosts(cmd, config)
+	to := targetFlags(cmd)
+	completeHosts(cmd, to)
 	reason := cmd.Flags().String("reason", "", "why: "+strings.Join(words, ", "))
 	completeWords(cmd, "reason", words)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -205,7 +205,7 @@ func certsRevokeCommand() *cobra.Command {
 		if err := oneOf("reason", *reason, words); err != nil {
 			return err
 		}
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func certsCommand() *cobra.Command {
 		Example: "  gatehouse certs\n  gatehouse certs --state pending-dns --tenant acme\n  gatehouse certs ca > root.pem",
 		Args:    exactly(0, "no arguments, or one of the commands ca, renew, import, export, revoke"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	state := cmd.Flags().String("state", "", "only those in this state: "+strings.Join(admin.CertificateStates(), ", "))
 	tenant := cmd.Flags().String("tenant", "", "only those of this tenant")
 	completeWords(cmd, "state", admin.CertificateStates())
@@ -32,7 +32,7 @@ func certsCommand() *cobra.Command {
 		if err := oneOf("state", *state, admin.CertificateStates()); err != nil {
 			return err
 		}
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -187,9 +187,9 @@ func certsCACommand() *cobra.Command {
 		Example: "  gatehouse certs ca > root.pem",
 		Args:    exactly(0, "no arguments"),
 	}
-	config := configFlag(cmd)
+	to := targetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}

@@ -4,9 +4,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"gatehouse/internal/admin"
-	"gatehouse/internal/gateway"
 )
 
 const (
@@ -16,7 +13,13 @@ const (
 
 // configFlag adds -c, --config to a command that reads the routing table.
 func configFlag(cmd *cobra.Command) *string {
-	return cmd.Flags().StringP("config", "c", "", "main file (default "+systemConfig+", else ./"+localConfig+")")
+	path := new(string)
+	configVar(cmd, path)
+	return path
+}
+
+func configVar(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVarP(path, "config", "c", "", "main file (default "+systemConfig+", else ./"+localConfig+")")
 }
 
 // configPath returns the main file: the one asked for, or where it usually is.
@@ -28,18 +31,6 @@ func configPath(flag string) string {
 		return systemConfig
 	}
 	return localConfig
-}
-
-// socketOf returns the command socket of the gateway that runs on a main file.
-func socketOf(flag string) (string, error) { return gateway.SocketPath(configPath(flag)) }
-
-// clientOf speaks to the gateway that runs on a main file.
-func clientOf(flag string) (*admin.Client, error) {
-	socket, err := socketOf(flag)
-	if err != nil {
-		return nil, err
-	}
-	return admin.NewClient(socket), nil
 }
 
 // jsonFlag adds --json to a command that prints data.

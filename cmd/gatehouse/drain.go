@@ -30,7 +30,7 @@ func drainCommand() *cobra.Command {
 			"  gatehouse drain acme/10.4.1.10:8080 --undo\n  gatehouse drain acme --for 30m",
 		Args: cobra.MaximumNArgs(1),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	flags := cmd.Flags()
 	wait := flags.Bool("wait", false, "return when nothing is in progress any more")
 	undo := flags.Bool("undo", false, "take it back")
@@ -41,24 +41,24 @@ func drainCommand() *cobra.Command {
 		case len(args) == 0 && (*wait || *undo):
 			return usagef("%s takes TENANT or TENANT/BACKEND", cmd.CommandPath())
 		case len(args) == 0:
-			return listLevers(cmd, *config, *asJSON, admin.Drain)
+			return listLevers(cmd, to, *asJSON, admin.Drain)
 		case *undo && (*wait || *length != "" || *why != ""):
 			return usagef("%s --undo goes with no other flag", cmd.CommandPath())
 		case *undo:
-			return pull(cmd, *config, *asJSON, admin.LeverOrder{Lever: admin.Undrain, Of: args[0]})
+			return pull(cmd, to, *asJSON, admin.LeverOrder{Lever: admin.Undrain, Of: args[0]})
 		}
 		o := admin.LeverOrder{Lever: admin.Drain, Of: args[0], For: *length, Why: *why}
 		if *wait {
-			return drainAndWait(cmd, *config, *asJSON, o)
+			return drainAndWait(cmd, to, *asJSON, o)
 		}
-		return pull(cmd, *config, *asJSON, o)
+		return pull(cmd, to, *asJSON, o)
 	}
 	return cmd
 }
 
 // drainAndWait gives the order and returns when nothing is in progress.
-func drainAndWait(cmd *cobra.Command, config string, asJSON bool, o admin.LeverOrder) error {
-	client, done, err := give(cmd, config, o)
+func drainAndWait(cmd *cobra.Command, to *target, asJSON bool, o admin.LeverOrder) error {
+	client, done, err := give(cmd, to, o)
 	if err != nil {
 		return err
 	}

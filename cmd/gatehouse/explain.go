@@ -21,7 +21,7 @@ func explainCommand() *cobra.Command {
 			"  gatehouse explain https://pa.acme.example/admin --from 203.0.113.5 --assert 'refuse ip_not_allowed'",
 		Args: exactly(1, "one URL"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	flags := cmd.Flags()
 	from := flags.String("from", "", "address of the client (required)")
 	sni := flags.String("sni", "", "name in the handshake (default: the URL's host)")
@@ -33,11 +33,14 @@ func explainCommand() *cobra.Command {
 		if *from == "" {
 			return usagef("explain needs --from IP: who is allowed depends on it")
 		}
+		if to.stateDir != "" && !*live {
+			return usagef("--state-dir goes with --live: without it explain reads files, and asks no process")
+		}
 		query := admin.ExplainQuery{URL: args[0], From: *from, SNI: *sni, Method: *method, User: *user}
 		if err := gateway.CheckQuery(query); err != nil {
 			return usageError{err}
 		}
-		explanation, err := explain(cmd, *config, query, *live)
+		explanation, err := explain(cmd, to, query, *live)
 		if err != nil {
 			return err
 		}
@@ -55,19 +58,19 @@ func explainCommand() *cobra.Command {
 	return cmd
 }
 
-func explain(cmd *cobra.Command, config string, query admin.ExplainQuery, live bool) (admin.Explanation, error) {
+func explain(cmd *cobra.Command, to *target, query admin.ExplainQuery, live bool) (admin.Explanation, error) {
 	if !live {
-		explanation, broken, err := gateway.Explain(configPath(config), query)
+		explanation, broken, err := gateway.Explain(configPath(to.config), query)
 		for _, q := range broken {
 			fmt.Fprintf(cmd.ErrOrStderr(), "gatehouse: %s has mistakes, which gatehouse check names; the verdict leaves tenant %s out\n", q.File, q.Tenant)
 		}
 		return explanation, err
 	}
-	socket, err := socketOf(config)
+	client, err := clientOf(to)
 	if err != nil {
 		return admin.Explanation{}, err
 	}
-	return admin.NewClient(socket).Explain(cmd.Context(), query)
+	return client.Explain(cmd.Context(), query)
 }
 
 func printExplanation(w io.Writer, q admin.ExplainQuery, e admin.Explanation) {

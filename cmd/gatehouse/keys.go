@@ -19,9 +19,9 @@ func keysCommand() *cobra.Command {
 		Example: "  gatehouse keys\n  gatehouse keys --json\n  gatehouse keys rotate",
 		Args:    exactly(0, "no arguments, or the command rotate"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
@@ -83,9 +83,9 @@ func keysRotateCommand() *cobra.Command {
 		Example: "  gatehouse keys rotate\n  gatehouse keys rotate --json",
 		Args:    exactly(0, "no arguments"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}

@@ -23,21 +23,21 @@ func blockCommand() *cobra.Command {
 		Example: "  gatehouse block 203.0.113.0/24 --for 24h --why password-guessing\n  gatehouse block",
 		Args:    cobra.MaximumNArgs(1),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	length := cmd.Flags().String("for", "", "how long, such as 24h or 7d (required)")
 	why := cmd.Flags().String("why", "", "reason, for whoever finds it (required)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return pull(cmd, *config, *asJSON, admin.LeverOrder{Lever: admin.Block, Of: args[0], For: *length, Why: *why})
+			return pull(cmd, to, *asJSON, admin.LeverOrder{Lever: admin.Block, Of: args[0], For: *length, Why: *why})
 		}
-		return listLevers(cmd, *config, *asJSON, admin.Block)
+		return listLevers(cmd, to, *asJSON, admin.Block)
 	}
 	return cmd
 }
 
 // listLevers prints the orders of one kind.
-func listLevers(cmd *cobra.Command, config string, asJSON bool, of admin.Lever) error {
-	client, err := clientOf(config)
+func listLevers(cmd *cobra.Command, to *target, asJSON bool, of admin.Lever) error {
+	client, err := clientOf(to)
 	if err != nil {
 		return err
 	}
@@ -123,15 +123,15 @@ func tenantAndSwitch(cmd *cobra.Command, args []string) error {
 
 // lever completes a command that gives one order.
 func lever(cmd *cobra.Command, order func(args []string) admin.LeverOrder) *cobra.Command {
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return pull(cmd, *config, *asJSON, order(args)) }
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return pull(cmd, to, *asJSON, order(args)) }
 	return cmd
 }
 
 // pull gives an order and says what became of it. One that a restart would
 // forget is not fine.
-func pull(cmd *cobra.Command, config string, asJSON bool, o admin.LeverOrder) error {
-	_, done, err := give(cmd, config, o)
+func pull(cmd *cobra.Command, to *target, asJSON bool, o admin.LeverOrder) error {
+	_, done, err := give(cmd, to, o)
 	if err != nil {
 		return err
 	}
@@ -139,11 +139,11 @@ func pull(cmd *cobra.Command, config string, asJSON bool, o admin.LeverOrder) er
 }
 
 // give gives an order.
-func give(cmd *cobra.Command, config string, o admin.LeverOrder) (client *admin.Client, done admin.LeverDone, err error) {
+func give(cmd *cobra.Command, to *target, o admin.LeverOrder) (client *admin.Client, done admin.LeverDone, err error) {
 	if err := gateway.CheckOrder(o); err != nil {
 		return nil, done, usageError{fmt.Errorf("%s: %w", cmd.CommandPath(), err)}
 	}
-	if client, err = clientOf(config); err != nil {
+	if client, err = clientOf(to); err != nil {
 		return nil, done, err
 	}
 	done, err = client.Pull(cmd.Context(), o)

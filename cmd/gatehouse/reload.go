@@ -19,14 +19,14 @@ func reloadCommand() *cobra.Command {
 		Example: "  gatehouse reload\n  gatehouse reload --force",
 		Args:    exactly(0, "no arguments"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	force := cmd.Flags().Bool("force", false, "apply it even if many tenants would go")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		socket, err := socketOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
-		result, err := admin.NewClient(socket).Reload(cmd.Context(), *force)
+		result, err := client.Reload(cmd.Context(), *force)
 		if err != nil {
 			return err
 		}

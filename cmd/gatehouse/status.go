@@ -22,13 +22,13 @@ func statusCommand() *cobra.Command {
 		Example: "  gatehouse status\n  gatehouse status --json\n  gatehouse status acme",
 		Args:    cobra.MaximumNArgs(1),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		socket, err := socketOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}
-		status, err := admin.NewClient(socket).Status(cmd.Context())
+		status, err := client.Status(cmd.Context())
 		if err != nil {
 			return err
 		}

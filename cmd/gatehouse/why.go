@@ -23,9 +23,9 @@ func whyCommand() *cobra.Command {
 		Example: "  gatehouse why 5pcpze4cduwtnb75\n  gatehouse why 5pcpze4cduwtnb75 --json",
 		Args:    exactly(1, "one ref"),
 	}
-	config, asJSON := configFlag(cmd), jsonFlag(cmd)
+	to, asJSON := targetFlags(cmd), jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		client, err := clientOf(*config)
+		client, err := clientOf(to)
 		if err != nil {
 			return err
 		}

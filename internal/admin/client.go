@@ -153,7 +153,7 @@ func (c *Client) put(ctx context.Context, q question, read func(io.Reader) error
 func (c *Client) why(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w (its socket would be %s)", ErrNotRunning, c.path)
+		return fmt.Errorf("%w (its socket would be %s); another state folder goes after --state-dir", ErrNotRunning, c.path)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("command socket %s: it admits the user that gatehouse runs as, and root: %w", c.path, fs.ErrPermission)
 	}

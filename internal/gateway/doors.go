@@ -64,7 +64,7 @@ func (g *gateway) open(ctx context.Context, first *loaded) (d doors, err error) 
 }
 
 func (g *gateway) openSocket(d *doors) error {
-	path := socketPath(g.state.files.Dir())
+	path := SocketIn(g.state.files.Dir())
 	if len(path) > socketPathMax {
 		return fmt.Errorf("state %s: the path of the command socket in it would have %d bytes; the system takes %d: choose a shorter one",
 			g.state.files.Dir(), len(path), socketPathMax)

@@ -115,22 +115,6 @@ func TestReadOrder(t *testing.T) {
 	}
 }
 
-func TestWrittenState(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"listen: [\nstate: /var/lib/gatehouse # sealed\n": "/var/lib/gatehouse",
-		"state: \"a b\"\r\n{":                             "a b",
-		"  state: x\n":                                    "",
-		"state: x\nstate: y\n":                            "",
-		"state: {x\n":                                     "",
-		"state:\n":                                        "",
-	} {
-		if got := writtenState([]byte(text)); got != want {
-			t.Errorf("of %q the state is %q, want %q", text, got, want)
-		}
-	}
-}
-
 // TestLeversBesideFiles: an order makes another generation of what is in use,
 // leaves tenants as they are, and holds over every reload and without one.
 func TestLeversBesideFiles(t *testing.T) {

@@ -93,5 +93,5 @@ func (s *state) saveTicketKeys(ctx context.Context, keys []byte) error {
 	return s.blobs.Put(ctx, ticketKeysKey, keys)
 }
 
-// socketPath returns where the command socket of a state folder is.
-func socketPath(dir string) string { return filepath.Join(dir, socketFile) }
+// SocketIn returns where the command socket of a state folder is.
+func SocketIn(dir string) string { return filepath.Join(dir, socketFile) }
