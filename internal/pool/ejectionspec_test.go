@@ -218,7 +218,7 @@ func TestEjectionSpec(t *testing.T) {
 		"ejection: {longest: 48h}":           `f:1:21: longest is "2d"; expected 1s to 1d`,
 		"ejection: {first: 5m, longest: 1m}": `f:1:32: longest is "1m", less than first, which is "5m"; expected that or more`,
 		"ejection: {share: 0%}":              `f:1:19: share is "0%"; expected 1% to 100%`,
-		"ejection: {share: 101%}":            `f:1:19: "101%" is not a percentage; write it like "50%"`,
+		"ejection: {share: 101%}":            `f:1:19: "101%" is too much; a percentage is at most 100%`,
 		"ejection: {failures: seven}":        `f:1:22: "seven" is not a count; write it like "200"`,
 		"ejection: {errors: 50%}":            "ejected after 5 failures in a row or at 50% errors of at least 20 requests within 10s for 10s, at most for 5m, and 50% of the pool",
 		"ejection: {failures: off, errors: 5%, of: 200, within: 1m, last: true}": "ejected at 5% errors of at least 200 requests within 1m for 10s, at most for 5m, and all of the pool",

@@ -14,6 +14,10 @@ func TestStickySpec(t *testing.T) {
 		"sticky: off":                       "not sticky",
 		"sticky: {max_age: 1h}":             "not sticky",
 		"sticky: \"a b\"":                   `f:1:9: cookie "a b" is no name; expected letters, digits, - and _`,
+		"sticky: true":                      `f:1:9: "true" names no cookie; expected the name of the one that keeps clients`,
+		"sticky: on":                        `f:1:9: "on" names no cookie; expected the name of the one that keeps clients`,
+		"sticky: {cookie: Yes}":             `f:1:18: "Yes" names no cookie; expected the name of the one that keeps clients`,
+		"sticky: false":                     `f:1:9: "false" names no cookie; expected the name of one, or off`,
 		"sticky: {cookie: a, max_age: 1s}":  `f:1:30: max_age is "1s"; expected 1m to 90d`,
 		"sticky: {cookie: a, max_age: 91d}": `f:1:30: max_age is "91d"; expected 1m to 90d`,
 	} {

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gatehouse/internal/conf"
@@ -22,8 +23,15 @@ func (*CookieName) ConfType() conf.Type {
 	return conf.Type{Name: "cookie name", Pattern: "^[0-9A-Za-z!#$%&'*+.^_`|~-]{1,64}$", Example: "app_place"}
 }
 
-// ParseConf reads a name.
+// ParseConf reads a name. The words of a switch are none: whoever writes one
+// believes that there is a cookie already.
 func (n *CookieName) ParseConf(text string) error {
+	switch strings.ToLower(text) {
+	case "true", "on", "yes":
+		return &conf.Refusal{Text: fmt.Sprintf("%q names no cookie; expected the name of the one that keeps clients", text), Hint: "write it like sticky: app_place"}
+	case "false", "off", "no":
+		return &conf.Refusal{Text: fmt.Sprintf("%q names no cookie; expected the name of one, or off", text), Hint: "write sticky: off"}
+	}
 	if !isToken(text) {
 		return fmt.Errorf("cookie %q is no name; expected letters, digits, - and _", text)
 	}
