@@ -173,7 +173,12 @@ func (b *builder) readAt(q *Question, at conf.At[string]) {
 	if day, err := time.Parse(time.DateOnly, at.V); err == nil {
 		t, ok = day, day.Unix() > 0
 	}
-	if !ok {
+	why := whyNoTime(at.V, "", instantLayouts...)
+	switch {
+	case !ok && why != "":
+		b.report.Fault(at.Pos, "", "at is %q; %s", at.V, why)
+		return
+	case !ok:
 		b.report.Fault(at.Pos, "", "%q is not a time; write it like %q, %q or %q", at.V,
 			"2027-02-01", "2027-02-01T09:00 Europe/Riga", "2027-02-01T07:00:00Z")
 		return

@@ -1,6 +1,9 @@
 package tenancy
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -12,6 +15,11 @@ const (
 	minuteLayout = "2006-01-02T15:04"
 	secondLayout = "2006-01-02T15:04:05"
 )
+
+var instantLayouts = []string{minuteLayout, secondLayout, time.DateOnly}
+
+// clockLayout is the form of a time of day.
+const clockLayout = "15:04"
 
 // readInstant reads an instant: RFC 3339, or a date and time with a blank and
 // its zone behind it, or with zone where that is given. A date is its first
@@ -27,7 +35,7 @@ func readInstant(text, zone string) (t time.Time, ok bool) {
 	if !ok {
 		return time.Time{}, false
 	}
-	for _, layout := range []string{minuteLayout, secondLayout, time.DateOnly} {
+	for _, layout := range instantLayouts {
 		if clock, err := time.Parse(layout, text); err == nil {
 			t := onClock(clock, place)
 			return t, t.Unix() > 0
@@ -35,6 +43,36 @@ func readInstant(text, zone string) (t time.Time, ok bool) {
 	}
 	return time.Time{}, false
 }
+
+// whyNoTime says what is wrong with a time that has one of the forms, with its
+// zone behind it or beside it; "" where it has none of them, or no zone at all.
+func whyNoTime(text, beside string, layouts ...string) string {
+	clock, zone, _ := strings.Cut(text, " ")
+	formed := false
+	for _, layout := range layouts {
+		_, err := time.Parse(layout, clock)
+		formed = formed || err == nil
+		var wrong *time.ParseError
+		if errors.As(err, &wrong) {
+			if part, none := strings.CutSuffix(wrong.Message, " out of range"); none {
+				return "there is no such " + strings.TrimPrefix(part, ": ")
+			}
+		}
+	}
+	_, err := time.Parse(time.RFC3339, text)
+	_, known := readZone(zone)
+	switch {
+	case beside != "" && (err == nil || formed && known):
+		return "zone stands beside it; expected the zone in one of them"
+	case formed && zone != "" && !known && isLetter(zone[0]):
+		return fmt.Sprintf("there is no time zone %q; expected one like %q", zone, "Europe/Riga")
+	case err == nil || formed && (known || beside != ""):
+		return "expected a time after 1970"
+	}
+	return ""
+}
+
+func isLetter(c byte) bool { return 'a' <= lower(c) && lower(c) <= 'z' }
 
 // readZone reads the name of a time zone. The machine's own has none: a file
 // means the same wherever it is read.
@@ -99,11 +137,12 @@ func (s *MaintenanceSpec) readWeekly(r *conf.Report) *weekly {
 	if !s.Zone.Set() {
 		text, zone, _ = strings.Cut(text, " ")
 	}
-	clock, err := time.Parse("15:04", text)
+	clock, err := time.Parse(clockLayout, text)
 	var ok bool
 	if w.zone, ok = readZone(zone); err != nil || !ok {
 		w.zone = time.UTC
-		r.Fault(s.From.Pos, "", "from is %q; expected the time of day with its zone, like %q, or zone beside it", s.From.V, "02:00 Europe/Riga")
+		why := cmp.Or(whyNoTime(s.From.V, s.Zone.V, clockLayout), fmt.Sprintf("expected the time of day with its zone, like %q, or zone beside it", "02:00 Europe/Riga"))
+		r.Fault(s.From.Pos, "", "from is %q; %s", s.From.V, why)
 	}
 	w.hour, w.minute = clock.Hour(), clock.Minute()
 	return w

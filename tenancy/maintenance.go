@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"net/netip"
@@ -187,7 +188,8 @@ func (s *MaintenanceSpec) window(r *conf.Report) *window {
 	default:
 		from, ok := readInstant(s.From.V, s.Zone.V)
 		if !ok {
-			r.Fault(s.From.Pos, "", "from is %q; expected a date and time with its zone, like %q, or zone beside it", s.From.V, "2026-12-06T22:00 Europe/Riga")
+			why := cmp.Or(whyNoTime(s.From.V, s.Zone.V, instantLayouts...), fmt.Sprintf("expected a date and time with its zone, like %q, or zone beside it", "2026-12-06T22:00 Europe/Riga"))
+			r.Fault(s.From.Pos, "", "from is %q; %s", s.From.V, why)
 			return w
 		}
 		w.from, w.until = from.Unix(), from.Add(s.length(windowMost, r)).Unix()
