@@ -18,8 +18,15 @@ func (*Percent) ConfType() Type {
 func (p *Percent) ParseConf(text string) error {
 	digits, ok := strings.CutSuffix(text, "%")
 	n, err := strconv.Atoi(digits)
-	if !ok || err != nil || n < 0 || n > 100 || digits != strconv.Itoa(n) {
-		return fmt.Errorf("%q is not a percentage; write it like %q", text, "50%")
+	switch {
+	case isDigits(text):
+		return fmt.Errorf("%q has no %%; write it like %q", text, "50%")
+	case ok && strings.HasPrefix(text, "-") && isDigits(digits[1:]):
+		return fmt.Errorf("%q is negative; expected 0%% to 100%%", text)
+	case ok && isDigits(digits) && digits[0] != '0' && (err != nil || n > 100):
+		return fmt.Errorf("%q is too much; a percentage is at most 100%%", text)
+	case !ok || err != nil || n < 0 || digits != strconv.Itoa(n):
+		return fmt.Errorf("%q is not a percentage; write it as a whole number, like %q", text, "50%")
 	}
 	*p = Percent(n)
 	return nil
