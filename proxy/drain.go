@@ -24,6 +24,9 @@ func (n *snapshot) drain(old *snapshot) {
 			for _, p := range run.distinct {
 				p.Drain(n.drains[tenant], now)
 			}
+			for _, p := range run.retired {
+				p.Drain(n.drains[tenant], now)
+			}
 		}
 	}
 }
@@ -48,6 +51,9 @@ func (s *Server) InFlight(tenant, backend string) int {
 	}
 	for _, p := range run.distinct {
 		sum += p.InFlight(backend)
+	}
+	for _, p := range run.retired {
+		sum += p.InFlightUnadopted(backend)
 	}
 	return sum
 }

@@ -88,6 +88,33 @@ func TestDrainMeetsWhoWaits(t *testing.T) {
 	}
 }
 
+// What a backend has begun is counted while tables come that reach it in another
+// way, and what is judged by a former one does not begin there.
+func TestDrainCountsFormerPools(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, tenantWith("", "127.0.0.1:1"), setup{})
+	former := g.snapshot().of(g.snapshot().table.Tenant("acme"))
+	round := former.pools[0].Round(0, true)
+	address := round.Next(time.Now()).Backend().Address()
+	for _, keys := range []string{"host: backend", "weight: 2", "host: backend, weight: 3"} {
+		text := "hosts: [a.example]\naccess: {public: test}\nbackends: [{url: \"http://127.0.0.1:1\", " + keys + "}]\n"
+		g.Apply(compileTable(t, text, setup{}))
+		if n := g.InFlight("acme", address); n != 1 {
+			t.Errorf("%s: %d requests are in progress, want 1", keys, n)
+		}
+	}
+	g.Apply(g.snapshot().table.WithLevers(drainOf("acme", address, 0), 9))
+	late := former.pools[0].Round(0, true)
+	if m := late.Next(time.Now()); m != nil {
+		t.Errorf("a request of before goes to %s", m.Backend().Address())
+	}
+	late.Release()
+	round.Release()
+	if n := g.InFlight("acme", address); n != 0 {
+		t.Errorf("%d requests are in progress, want none", n)
+	}
+}
+
 // TestDrainTenant: new requests are refused with 503, those in progress and
 // WebSockets go on and are counted; others do not notice.
 func TestDrainTenant(t *testing.T) {

@@ -28,6 +28,9 @@ type running struct {
 	canaries []*canary
 	// mirrors are the same.
 	mirrors []*mirror
+	// retired are pools of former tables that were not adopted: those of the last one,
+	// and of others while they have requests in progress.
+	retired []*pool.Pool
 	keys    []string // of distinct, in the same order
 	routes  []string // the widest that has it, in the same order
 	labels  []string // what tells them from others, in the same order
@@ -72,6 +75,7 @@ func (s *Server) newRunning(t *tenancy.Tenant, former *running, drains pool.Drai
 	build.canaries(named)
 	build.mirrors(named)
 	build.services()
+	r.retire(former)
 	r.metrics.Pools(r.poolBackends)
 	s.bind(r, routes, former)
 	r.logins = s.loginsOf(routes, former)
@@ -151,6 +155,24 @@ func (r *running) add(p *pool.Pool, first *tenancy.Route, label string) {
 	r.labels = append(r.labels, label)
 	r.distinct = append(r.distinct, p)
 	r.keys = append(r.keys, p.Plan().Key())
+}
+
+// retire keeps the pools of the former running half that r has not adopted: what they
+// have in progress counts when a backend is drained.
+func (r *running) retire(former *running) {
+	if former == nil {
+		return
+	}
+	for _, p := range former.retired {
+		if p.InFlightUnadopted("") > 0 {
+			r.retired = append(r.retired, p)
+		}
+	}
+	for i, p := range former.distinct {
+		if r.withKey(former.keys[i]) != p {
+			r.retired = append(r.retired, p)
+		}
+	}
 }
 
 // orphan returns a member of a pool that the successor does not adopt, and that

@@ -30,6 +30,11 @@ func (p *Pool) Drain(drains Drains, now time.Time) {
 			s.drain(drains[s.declared.address], now)
 		}
 	}
+	for _, m := range p.left {
+		if m.owner.Load() == p {
+			m.drain(drains[m.backend.address], now)
+		}
+	}
 	p.making.Unlock()
 	p.changed(now)
 }
@@ -66,16 +71,28 @@ func (m *Member) closeIdle() {
 
 // InFlight returns how many requests the backends of an address have in progress.
 func (p *Pool) InFlight(address string) int {
+	return p.inFlight(func(b *Backend, _ *Member) bool { return b.address == address })
+}
+
+// InFlightUnadopted is the same of the backends that no other pool has adopted; ""
+// is all addresses.
+func (p *Pool) InFlightUnadopted(address string) int {
+	return p.inFlight(func(b *Backend, m *Member) bool {
+		return (address == "" || b.address == address) && m.owner.Load() == p
+	})
+}
+
+func (p *Pool) inFlight(counts func(*Backend, *Member) bool) int {
 	p.making.Lock()
 	defer p.making.Unlock()
 	sum := 0
 	for _, s := range p.seats() {
-		if s.declared.address == address {
+		if counts(s.declared, s.Member) {
 			sum += s.Member.InFlight()
 		}
 	}
 	for _, m := range p.left {
-		if m.backend.address == address {
+		if counts(m.backend, m) {
 			sum += m.InFlight()
 		}
 	}

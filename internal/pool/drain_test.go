@@ -2,6 +2,7 @@ package pool
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -119,4 +120,36 @@ func TestDrainClosesIdle(t *testing.T) {
 	if p.Idle() != 1 {
 		t.Error("no connection is kept after it was taken back")
 	}
+}
+
+// What has begun at an address that its name has left counts in the pool that was
+// replaced, and what another pool has adopted does not.
+func TestInFlightUnadopted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := new(finder)
+		f.set("app.internal", "10.0.0.1", 10*time.Second)
+		ns, stop := start(t, NamesOptions{Finder: f})
+		defer stop()
+		former := New("t /", NewPlan(named(t, appURL), Rules{}), Options{Names: ns})
+		ns.Watch([]*Pool{former})
+		synctest.Wait()
+		left, _ := begin(former)
+		f.set("app.internal", "10.0.0.2", 10*time.Second)
+		time.Sleep(time.Minute)
+		adopted, _ := begin(former)
+		next := New("t /", NewPlan(named(t, appURL), ejecting), Options{Names: ns, Adopt: former.Orphan})
+		address := left.member.backend.address
+		if a, b := next.InFlight(address), former.InFlightUnadopted(address); a != 1 || b != 1 {
+			t.Errorf("%d are in progress at the new pool, %d at the former one alone; want 1 and 1", a, b)
+		}
+		former.Drain(Drains{address: {}}, time.Now())
+		if !left.member.drained.Load().holds(time.Now()) || adopted.member.drained.Load() != nil {
+			t.Error("the former pool drains its own, and what it has no longer")
+		}
+		left.Release()
+		adopted.Release()
+		if n := former.InFlightUnadopted(""); n != 0 {
+			t.Errorf("%d are in progress in the end", n)
+		}
+	})
 }
