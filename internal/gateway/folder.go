@@ -28,11 +28,12 @@ type folder struct {
 	base   string
 	now    time.Time
 
-	mu     sync.Mutex
-	infos  map[string]fs.FileInfo // of files, links followed
-	seen   map[string]bool        // folders in which files were looked for
-	listed string                 // the folder that was listed last
-	handle *os.Root               // it, open; nil before the first
+	mu      sync.Mutex
+	infos   map[string]fs.FileInfo // of files, links followed
+	seen    map[string]bool        // folders in which files were looked for
+	listed  string                 // the folder that was listed last
+	handle  *os.Root               // it, open; nil before the first
+	trouble error                  // why Glob may have missed files; nil if it has not
 }
 
 // open opens the folder of the main file for one load.
@@ -172,7 +173,8 @@ func (f *folder) Glob(pattern string) ([]string, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	names := f.names(dir)
+	names, err := f.names(dir)
+	f.miss(path.Clean(dir), err)
 	found := slices.DeleteFunc(names, func(name string) bool {
 		ok, _ := path.Match(file, name)
 		return !ok
@@ -209,13 +211,15 @@ func (f *folder) lookAt(dir string, names []string) {
 	}
 }
 
-// names lists a folder; one that cannot be read has no files. The caller holds
-// the lock.
-func (f *folder) names(dir string) []string {
+// names lists a folder. The caller holds the lock.
+func (f *folder) names(dir string) ([]string, error) {
 	f.seen[path.Clean(dir)] = true
 	handle, err := f.root.OpenRoot(path.Clean(dir))
 	if err != nil {
-		return nil
+		if info, statErr := f.root.Stat(path.Clean(dir)); statErr == nil && !info.IsDir() {
+			return nil, nil // nothing is below a file
+		}
+		return nil, err
 	}
 	if f.handle != nil {
 		_ = f.handle.Close() // it was only read
@@ -223,28 +227,10 @@ func (f *folder) names(dir string) []string {
 	f.listed, f.handle = dir, handle
 	opened, err := handle.Open(".")
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer func() { _ = opened.Close() }() // it was only read
-	names, _ := opened.Readdirnames(-1)   // as many as there are
-	return names
-}
-
-// listing is a folder without its own Glob.
-type listing struct{ f *folder }
-
-// Open implements fs.FS.
-func (l listing) Open(name string) (fs.File, error) { return l.f.Open(name) }
-
-// Stat implements fs.StatFS.
-func (l listing) Stat(name string) (fs.FileInfo, error) { return l.f.Stat(name) }
-
-// ReadDir implements fs.ReadDirFS.
-func (l listing) ReadDir(name string) ([]fs.DirEntry, error) {
-	l.f.mu.Lock()
-	l.f.seen[name] = true
-	l.f.mu.Unlock()
-	return fs.ReadDir(l.f.root.FS(), name)
+	return opened.Readdirnames(-1)
 }
 
 // read reads a file and remembers its text.

@@ -124,3 +124,38 @@ func TestFolders(t *testing.T) {
 		t.Errorf("the folder outside is not watched: %q", got)
 	}
 }
+
+// TestFolderThatCannotBeListed: what is not there is no file, and what cannot be
+// asked for may be files that were missed.
+func TestFolderThatCannotBeListed(t *testing.T) {
+	dir := tree(t, "t/a.yaml", "", "file", "")
+	must(t, os.Symlink("loop", filepath.Join(dir, "loop")))
+	must(t, os.Symlink(t.TempDir(), filepath.Join(dir, "away")))
+	must(t, syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600))
+	for pattern, want := range map[string]string{
+		"t/*.yaml":      "",
+		"none/*.yaml":   "",
+		"none.yaml":     "",
+		"file/*.yaml":   "",
+		"[tfpa]*/*":     "",
+		"loop/*.yaml":   "loop cannot be read: too many levels of symbolic links",
+		"loop/acme":     "loop/acme cannot be read: too many levels of symbolic links",
+		"l*/*.yaml":     "loop cannot be read: too many levels of symbolic links",
+		"away/a*.yaml":  "away cannot be read: path escapes from parent",
+		"away/acme.yml": "away/acme.yml cannot be read: path escapes from parent",
+	} {
+		var m fileMemory
+		f, err := m.open(dir)
+		must(t, err)
+		_, err = fs.Glob(f, pattern)
+		must(t, err)
+		got := ""
+		if err := f.wholly(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", pattern, got, want)
+		}
+		f.close()
+	}
+}

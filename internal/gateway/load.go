@@ -76,7 +76,7 @@ func (l *loader) base() string { return filepath.Dir(l.path) }
 
 // main reads and decodes the main file alone.
 func (l *loader) main(r *conf.Report) (*Config, []byte, error) {
-	text, err := os.ReadFile(l.path)
+	text, err := readRegular(l.path, conf.MaxFileBytes)
 	if err != nil {
 		return nil, nil, fmt.Errorf("main file %s: %w; another one goes after -c", l.path, causeOf(err))
 	}
@@ -110,6 +110,9 @@ func (l *loader) load(previous *loaded) (*loaded, error) {
 	listeners := tenancy.CompileListeners(config.httpAddresses(), config.httpsListeners(), sets, report)
 	next.issuance = l.compileIssuance(next, listeners, report)
 	in := l.input(next, listeners, sets, files, report)
+	if err := files.wholly(); err != nil {
+		return nil, fmt.Errorf("%s: include: %w", l.path, err)
+	}
 	if previous != nil {
 		in.Previous = previous.table
 	}

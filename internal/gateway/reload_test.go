@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/internal/admin"
+	"gatehouse/internal/conf"
 	"gatehouse/internal/metrics"
 	"gatehouse/internal/store"
 	"gatehouse/internal/store/storetest"
@@ -199,7 +200,35 @@ func TestUnreadableMainFile(t *testing.T) {
 	if got := h.reload("uid 0"); got.Applied || !strings.Contains(got.Refused, "no such file or directory") || got.Generation != 1 {
 		t.Errorf("reload = %+v", got)
 	}
+	must(t, syscall.Mkfifo(filepath.Join(h.dir, "gatehouse.yaml"), 0o600))
+	if got := h.reload("uid 0"); got.Applied || !strings.Contains(got.Refused, "it is not a file") {
+		t.Errorf("reload = %+v", got)
+	}
+	must(t, os.Remove(filepath.Join(h.dir, "gatehouse.yaml")))
+	h.put("gatehouse.yaml", "#"+strings.Repeat("x", conf.MaxFileBytes))
+	if got := h.reload("uid 0"); got.Applied || !strings.Contains(got.Refused, "it has more than 16777216 bytes") {
+		t.Errorf("reload = %+v", got)
+	}
 	must(t, os.Rename(filepath.Join(h.dir, "away"), filepath.Join(h.dir, "gatehouse.yaml")))
+	if got := h.reload("uid 0"); !got.Unchanged {
+		t.Errorf("reload = %+v", got)
+	}
+}
+
+// TestFolderOfTenantsThatCannotBeRead: while the folder of the tenants gives an
+// error, everything stays as it is, whatever --force says.
+func TestFolderOfTenantsThatCannotBeRead(t *testing.T) {
+	h := build(t, tree(t, "gatehouse.yaml", mainText, "tenants/acme.yaml", acmeText))
+	tenants := filepath.Join(h.dir, "tenants")
+	must(t, os.Rename(tenants, filepath.Join(h.dir, "away")))
+	must(t, os.Symlink("tenants", tenants))
+	got := h.reloadOnce(t.Context(), request{force: true, actor: "uid 0"})
+	wantContains(t, got.Refused, "gatehouse.yaml: include: tenants cannot be read: too many levels of symbolic links")
+	if got.Applied || h.current.Load().table.Tenant("acme") == nil {
+		t.Errorf("reload = %+v", got)
+	}
+	must(t, os.Remove(tenants))
+	must(t, os.Rename(filepath.Join(h.dir, "away"), tenants))
 	if got := h.reload("uid 0"); !got.Unchanged {
 		t.Errorf("reload = %+v", got)
 	}

@@ -37,9 +37,12 @@ func readSecret(s *conf.Secret, base string) ([]byte, error) {
 	return readBounded(within(base, s.File.V))
 }
 
-// readBounded reads a file of secretBytesMax at most. A pipe is refused: to
-// read it would wait for whoever writes to it.
-func readBounded(path string) ([]byte, error) {
+// readBounded reads a file that the main file names.
+func readBounded(path string) ([]byte, error) { return readRegular(path, secretBytesMax) }
+
+// readRegular reads a file of most bytes at most. A pipe is refused: to read it
+// would wait for whoever writes to it.
+func readRegular(path string, most int) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -52,12 +55,12 @@ func readBounded(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, &os.PathError{Op: "read", Path: path, Err: errors.New("it is not a file")}
 	}
-	text, err := io.ReadAll(io.LimitReader(f, secretBytesMax+1))
+	text, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > secretBytesMax {
-		return nil, &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has more than %d bytes", secretBytesMax)}
+	if len(text) > most {
+		return nil, &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has more than %d bytes", most)}
 	}
 	return text, nil
 }
