@@ -72,23 +72,23 @@ func (s screened) Accept() (net.Conn, error) {
 		if err != nil || s.admits == nil {
 			return c, err
 		}
-		peer, err := netip.ParseAddrPort(c.RemoteAddr().String())
-		if err == nil && s.admits(peer.Addr().Unmap()) {
+		if admitsPeer(s.admits, c.RemoteAddr().String()) {
 			return c, nil
 		}
 		_ = c.Close() // nothing was said on it
 	}
 }
 
-// admitted is the same for the requests of connections that are open already:
-// the list may have changed since. nil admits all.
+// admitted is the same for the requests of connections that are open still: the
+// list may have changed, or a block have come, since they were last judged. nil
+// admits all.
 func admitted(admits func(netip.Addr) bool, next http.Handler) http.Handler {
 	if admits == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !admits(peer.Addr().Unmap()) {
+		if !admitsPeer(admits, r.RemoteAddr) {
+			w.Header().Set("Connection", "close")
 			http.Error(w, "not for this address", http.StatusForbidden)
 			return
 		}

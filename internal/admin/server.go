@@ -79,28 +79,30 @@ func New(house House, log *slog.Logger) *Server {
 // ServeSocket serves the command socket until ctx ends. Get l from
 // [ListenSocket].
 func (s *Server) ServeSocket(ctx context.Context, l net.Listener) error {
-	return s.serve(ctx, "command socket", l, &http.Server{Handler: s.socketHandler()})
+	return s.serve(ctx, "command socket", l, nil, &http.Server{Handler: s.socketHandler()})
 }
 
 // ServeAdmin serves metrics and status, read-only, until ctx ends.
 func (s *Server) ServeAdmin(ctx context.Context, l net.Listener, g Guard) error {
-	return s.serve(ctx, "admin listener", screened{l, g.Admits}, &http.Server{Handler: g.wrap(s.readOnlyHandler()), WriteTimeout: answerTimeout})
+	return s.serve(ctx, "admin listener", l, g.Admits, &http.Server{Handler: g.wrap(s.readOnlyHandler()), WriteTimeout: answerTimeout})
 }
 
 // ServeHealth serves /livez and /readyz to the addresses that admits admits,
 // nil meaning all, until ctx ends.
 func (s *Server) ServeHealth(ctx context.Context, l net.Listener, admits func(netip.Addr) bool) error {
 	handler := readOnly(admitted(admits, s.healthHandler()))
-	return s.serve(ctx, "health listener", screened{l, admits}, &http.Server{Handler: handler, WriteTimeout: answerTimeout})
+	return s.serve(ctx, "health listener", l, admits, &http.Server{Handler: handler, WriteTimeout: answerTimeout})
 }
 
-func (s *Server) serve(ctx context.Context, name string, l net.Listener, server *http.Server) error {
+// serve serves the addresses that admits admits, nil meaning all.
+func (s *Server) serve(ctx context.Context, name string, l net.Listener, admits func(netip.Addr) bool, server *http.Server) error {
 	server.ReadHeaderTimeout = headTimeout
 	server.ReadTimeout = 2 * headTimeout
 	server.IdleTimeout = idleTimeout
 	server.MaxHeaderBytes = headBytesMax
 	server.ErrorLog = slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
 
+	defer revoking(context.WithoutCancel(ctx), server, admits)()
 	stopped := make(chan struct{})
 	unhook := context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -110,7 +112,7 @@ func (s *Server) serve(ctx context.Context, name string, l net.Listener, server 
 			_ = server.Close() // what is still open had its time
 		}
 	})
-	err := server.Serve(netutil.LimitListener(l, connectionsMax))
+	err := server.Serve(netutil.LimitListener(screened{l, admits}, connectionsMax))
 	if errors.Is(err, http.ErrServerClosed) {
 		<-stopped
 		return nil

@@ -230,6 +230,42 @@ func TestHealthList(t *testing.T) {
 	}
 }
 
+// TestBlockHoldsOnDoors: who is blocked, in the files or by command, is closed on
+// the doors of TCP as well, whatever their lists say, and can be let in again.
+func TestBlockHoldsOnDoors(t *testing.T) {
+	r := start(t, tree(t, "tenants/acme.yaml", acmeText), "block: [127.0.0.3]\n")
+	defer r.stop()
+	answers := func(from, url string) bool {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialer.DialContext}, Timeout: patience}
+		answer, err := client.Get(url)
+		if err != nil {
+			return false
+		}
+		_ = answer.Body.Close()
+		return true
+	}
+	order := func(o admin.LeverOrder) {
+		t.Helper()
+		_, err := r.client.Pull(t.Context(), o)
+		must(t, err)
+	}
+	health, metrics := "http://"+r.health+"/readyz", "http://"+r.admin+"/metrics"
+	if answers("127.0.0.3", metrics) || !answers("127.0.0.2", metrics) || !answers("127.0.0.1", health) {
+		t.Error("the block of the file does not hold, or others are refused")
+	}
+	for _, of := range []string{"127.0.0.1", "127.0.0.2"} {
+		order(admin.LeverOrder{Lever: admin.Block, Of: of, For: "1h", Why: "a test"})
+	}
+	if answers("127.0.0.1", health) || answers("127.0.0.2", metrics) {
+		t.Error("who is blocked by command is answered")
+	}
+	order(admin.LeverOrder{Lever: admin.Unblock, Of: "127.0.0.1"})
+	if !answers("127.0.0.1", health) {
+		t.Error("who is blocked no longer is not answered")
+	}
+}
+
 // TestSIGTERMDuringTheStart: a context that has ended already is a start that
 // drains at once, not an error.
 func TestSIGTERMDuringTheStart(t *testing.T) {
