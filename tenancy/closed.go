@@ -1,12 +1,16 @@
 package tenancy
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+
+	"gatehouse/internal/conf"
+)
 
 // closed judges what has found its route: whether the tenant is suspended,
 // whether tenant, host or route are closed for maintenance, and whether what it
-// would go to is drained. It comes behind
-// every access, so that whoever is not admitted learns nothing of it, and what
-// a window lets past has passed them all.
+// would go to is drained. It comes behind every access, so that whoever is not
+// admitted learns nothing of it, and what a window lets past has passed them all.
 func (t *Table) closed(v Verdict, q *Request, tr *Trace) Verdict {
 	if o, ok := t.levers.suspended(v.Tenant.id); ok {
 		tr.refuse(gateSuspended, noPos, "tenant "+quote(v.Tenant.id)+" is suspended by "+o.String())
@@ -34,6 +38,10 @@ var byCommand = &window{}
 func (t *Table) maintained(v Verdict, client netip.Addr, now int64, tr *Trace) (w *window, until int64) {
 	m := v.Route.closing
 	if o, ok := t.levers.maintenance(v.Tenant.id, now); ok {
+		if at := v.Route.keptOpen; !at.IsZero() {
+			tr.keptOpen(at, &o)
+			return nil, 0
+		}
 		w := m.first()
 		if w.bypass.ContainsAt(client, t.At(now)) {
 			tr.pass(gateMaintenance, w.pos, "maintenance by "+o.String()+"; "+client.String()+" bypasses it")
@@ -51,4 +59,30 @@ func (t *Table) maintained(v Verdict, client netip.Addr, now int64, tr *Trace) (
 	w, until = m.closes(client, t.At(now))
 	tr.maintenance(m, w, client, now)
 	return w, until
+}
+
+// keptOpen says that a command leaves a route open.
+func (t *Trace) keptOpen(at conf.Pos, o *Order) {
+	if t != nil {
+		t.pass(gateMaintenance, at, "maintenance: [] keeps it open; maintenance by "+o.String())
+	}
+}
+
+// keptOpen returns where a host or route of it writes maintenance: [], which keeps
+// a route open; zero where none does. What a tenant writes so takes back windows
+// of defaults and groups, and has a command close it all the same.
+func (d *routeDraft) keptOpen(host *HostSpec) conf.Pos {
+	for _, s := range slices.Backward(d.specs) {
+		if s.Maintenance.Set() {
+			return whereEmpty(s.Maintenance)
+		}
+	}
+	return whereEmpty(host.Maintenance)
+}
+
+func whereEmpty(list conf.OneOrMany[MaintenanceSpec]) conf.Pos {
+	if list.Empty() {
+		return list.Pos
+	}
+	return conf.Pos{}
 }

@@ -94,7 +94,7 @@ func (d digester) site(s *site) {
 	d.limits(s.limits)
 	for _, r := range s.routes {
 		d.text(r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","), r.coded.Key())
-		d.flags(r.fold, r.canary != nil, r.mirror != nil)
+		d.flags(r.fold, r.canary != nil, r.mirror != nil, !r.keptOpen.IsZero())
 		if r.canary != nil {
 			d.text(r.canary.key)
 		}

@@ -34,7 +34,8 @@ type Route struct {
 	buffer   int64
 	headers  *HeaderRules
 	coded    *compress.Rules // nil: answers go out as they come
-	closing  *maintenance    // nil: it is never closed
+	closing  *maintenance    // nil: no window closes it
+	keptOpen conf.Pos        // where host or route keep it open under a command, too; else zero
 	pass     []string        // lower case, sorted
 	redirect *RedirectRule   // nil: it forwards
 	rewrite  *rewriting      // nil: paths go on as they came

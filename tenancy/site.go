@@ -77,7 +77,9 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	}
 	b.protect(s, t, drafts, &settings)
 	for _, d := range drafts {
-		s.routes = append(s.routes, b.compileRoute(t, s, d))
+		r := b.compileRoute(t, s, d)
+		r.keptOpen = d.keptOpen(spec)
+		s.routes = append(s.routes, r)
 		s.reach = max(s.reach, len(d.match)+1, len(d.folded)+1)
 	}
 	b.nest(s, t, drafts)

@@ -99,8 +99,8 @@ func maintenanceCommand() *cobra.Command {
 		Use:   "maintenance TENANT on|off",
 		Short: "Close a tenant for maintenance, or open it again",
 		Long: "Answer new requests to a tenant with 503 and a page; what is open goes on. Page and bypass\n" +
-			"are those of the first entry of maintenance where one is written. off takes back what on\n" +
-			"has ordered, and no window of the files.",
+			"are those of the first entry of maintenance where one is written. Hosts and routes with\n" +
+			"maintenance: [] stay open. off takes back what on has ordered, and no window of the files.",
 		Example: "  gatehouse maintenance acme on --for 2h\n  gatehouse maintenance acme off",
 		Args:    tenantAndSwitch,
 	}

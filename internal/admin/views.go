@@ -35,9 +35,12 @@ type ListenerStatus struct {
 
 // TenantStatus is one tenant as it runs.
 type TenantStatus struct {
-	ID          string       `json:"id"`
-	File        string       `json:"file"`
-	State       string       `json:"state"` // "served", "quarantined" or "not served"
+	ID   string `json:"id"`
+	File string `json:"file"`
+	// State is "served", "not served", or what it is instead of served: those of
+	// "quarantined", "suspended", "in maintenance", "partly in maintenance" (some
+	// routes) and "drained" that it is, with ", " between.
+	State       string       `json:"state"`
 	Hosts       []string     `json:"hosts"`
 	Backends    []string     `json:"backends"`
 	Connections int          `json:"connections"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gatehouse/internal/admin"
@@ -73,6 +74,7 @@ func (g *gateway) listenerStatus() []admin.ListenerStatus {
 func (g *gateway) tenantStatus(l *loaded, stats *proxy.Stats) []admin.TenantStatus {
 	quarantined := make(map[string]bool)
 	list := []admin.TenantStatus{}
+	now := time.Now().Unix()
 	for _, q := range l.result.Quarantined {
 		quarantined[q.Tenant] = true
 		if !q.Served {
@@ -80,10 +82,8 @@ func (g *gateway) tenantStatus(l *loaded, stats *proxy.Stats) []admin.TenantStat
 		}
 	}
 	for _, t := range l.table.Tenants() {
-		s := admin.TenantStatus{ID: t.ID(), File: t.File(), State: "served", Hosts: []string{}, Backends: backendsOf(t)}
-		if quarantined[t.ID()] {
-			s.State = "quarantined"
-		}
+		s := admin.TenantStatus{ID: t.ID(), File: t.File(), Hosts: []string{}, Backends: backendsOf(t)}
+		s.State = tenantState(quarantined[t.ID()], l.table.Standing(t, now))
 		for _, h := range t.Hosts() {
 			s.Hosts = append(s.Hosts, h.Name())
 		}
@@ -95,6 +95,29 @@ func (g *gateway) tenantStatus(l *loaded, stats *proxy.Stats) []admin.TenantStat
 	}
 	slices.SortFunc(list, func(a, b admin.TenantStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return list
+}
+
+// tenantState says in words how a tenant is served.
+func tenantState(quarantined bool, s tenancy.Standing) string {
+	var words []string
+	for _, state := range []struct {
+		is   bool
+		word string
+	}{
+		{quarantined, "quarantined"},
+		{s.Suspended, "suspended"},
+		{s.Maintained > 0 && s.Maintained == s.Routes, "in maintenance"},
+		{s.Maintained > 0 && s.Maintained < s.Routes, "partly in maintenance"},
+		{s.Drained, "drained"},
+	} {
+		if state.is {
+			words = append(words, state.word)
+		}
+	}
+	if len(words) == 0 {
+		return "served"
+	}
+	return strings.Join(words, ", ")
 }
 
 // limitStatus shows limits as operators see them.
