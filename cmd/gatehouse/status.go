@@ -94,7 +94,7 @@ func printStatus(w io.Writer, s admin.Status) error {
 	}
 	printSummary(w, s.Certificates)
 	printQuarantine(w, s.Quarantined)
-	printRefused(w, s.LastReload)
+	printRefused(w, s.LastReload, s.Generation)
 	for _, note := range s.Notes {
 		fmt.Fprintln(w, "note:", note)
 	}
@@ -102,13 +102,13 @@ func printStatus(w io.Writer, s admin.Status) error {
 }
 
 // printRefused says that the files are not those that are served, since they were
-// refused as a whole.
-func printRefused(w io.Writer, last *admin.ReloadResult) {
+// refused as a whole. Orders have made other generations since, perhaps.
+func printRefused(w io.Writer, last *admin.ReloadResult, generation uint64) {
 	if last == nil || last.Refused == "" {
 		return
 	}
 	fmt.Fprintf(w, "not applied: the files as they were read at %s (%s): %s; generation %d runs on; gatehouse check says more\n",
-		last.At.Format(time.RFC3339), last.Actor, last.Refused, last.Generation)
+		last.At.Format(time.RFC3339), last.Actor, last.Refused, generation)
 }
 
 // printSummary counts certificates by state and names those that need somebody.

@@ -95,7 +95,7 @@ type ReloadResult struct {
 	Applied     bool         `json:"applied"`   // false: the table runs on as it was
 	Unchanged   bool         `json:"unchanged"` // there was nothing to apply
 	Refused     string       `json:"refused,omitempty"`
-	Generation  uint64       `json:"generation"`
+	Generation  uint64       `json:"generation"` // in use when it was over
 	Added       []string     `json:"added"`
 	Changed     []string     `json:"changed"`
 	Removed     []string     `json:"removed"`

@@ -81,7 +81,7 @@ func (g *gateway) reloadOnce(ctx context.Context, r request) admin.ReloadResult 
 	start := time.Now()
 	former := g.current.Load()
 	result := admin.ReloadResult{
-		At: start, Actor: r.actor, Generation: former.table.Generation(),
+		At: start, Actor: r.actor,
 		Added: []string{}, Changed: []string{}, Removed: []string{}, Quarantined: []admin.Quarantine{}, Findings: []admin.Finding{}, Notes: []string{},
 	}
 	outcome := metrics.ReloadRefused
@@ -100,15 +100,14 @@ func (g *gateway) reloadOnce(ctx context.Context, r request) admin.ReloadResult 
 		g.describe(&result, next)
 		if result.Unchanged = !differs(former, next); result.Unchanged {
 			outcome = metrics.ReloadUnchanged
-			result.Generation = g.current.Load().table.Generation()
 			g.issue(ctx, former)
 			g.configureACME(next)
 			break
 		}
 		outcome = metrics.ReloadApplied
 		g.apply(ctx, next)
-		result.Generation = g.current.Load().table.Generation()
 	}
+	result.Generation = g.current.Load().table.Generation() // orders may have come meanwhile
 	g.metrics.Reloaded(outcome)
 	g.watch(former, next, result.Applied)
 	result.TookMillis = float64(time.Since(start).Microseconds()) / 1000
@@ -136,7 +135,6 @@ func joined(names []string) string {
 // describe fills in what a reload does once it is applied.
 func (g *gateway) describe(result *admin.ReloadResult, next *loaded) {
 	result.Applied = true
-	result.Generation = next.table.Generation()
 	result.Added = nonNil(next.result.Added)
 	result.Changed = nonNil(next.result.Changed)
 	result.Removed = nonNil(next.result.Removed)
