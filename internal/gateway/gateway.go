@@ -193,6 +193,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 
 	g.metrics.Ready(func() bool { return g.ready() == nil })
 	g.metrics.Levers(g.leverCounts)
+	g.metrics.LeversLost(g.levers.hasLost)
 	served := make(chan error, 1)
 	go func() { served <- g.server.Serve(life, d.traffic) }()
 	g.serving.Store(true)

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,13 +15,14 @@ import (
 )
 
 const (
-	// leversKey is where they lie in the state folder.
-	leversKey = "levers"
 	// leversRetryTime is how long after a write that did not work it is tried
 	// again: the next start would let in whoever was shut out.
 	leversRetryTime = 10 * time.Second
 	// leversWaitTime is how long an order waits to be kept. It is in force by then.
 	leversWaitTime = 5 * time.Second
+	// leversEndedTime is how long an order that has ended stays in the book: a
+	// clock that was ahead for a while ends none for good.
+	leversEndedTime = 24 * time.Hour
 )
 
 // leverBook is what operators have ordered. An order is in force before it is
@@ -32,37 +32,21 @@ type leverBook struct {
 	log   *slog.Logger
 	woken chan struct{} // holds one token while something is not kept
 
-	mu      sync.Mutex
-	held    tenancy.Levers // never written: a change makes another
-	given   uint64         // the number of the last change
-	kept    uint64         // that of the last one that the state folder has
-	trouble error          // why the last write did not work
-	wrote   chan struct{}  // closed when the write under way, or the next, has ended
+	mu       sync.Mutex
+	held     tenancy.Levers // never written: a change makes another
+	text     []byte         // the same, as it is kept
+	given    uint64         // the number of the last change
+	kept     uint64         // that of the last one that the state folder has
+	copied   uint64         // that of the last one that it has twice
+	tried    uint64         // that of the last one of which a write has ended
+	trouble  error          // why that write did not work
+	troubled time.Time      // since when none does
+	wrote    chan struct{}  // closed when the write under way, or the next, has ended
+	lost     string         // what of an earlier process's orders may be missing; until the next order
 }
 
 func newLeverBook(blobs store.Store, log *slog.Logger) *leverBook {
 	return &leverBook{blobs: blobs, log: log, woken: make(chan struct{}, 1), wrote: make(chan struct{})}
-}
-
-// load reads what an earlier process was ordered. What is damaged is set aside;
-// what cannot be read for another reason is an error: nobody is to be let in for
-// it.
-func (b *leverBook) load(ctx context.Context) error {
-	text, err := store.ReadOrSetAside(ctx, b.blobs, b.log, leversKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("what operators have ordered (block, suspend, maintenance, drain) cannot be read: %w", err)
-	}
-	var held tenancy.Levers
-	if cause := json.Unmarshal(text, &held); cause != nil {
-		return store.SetAsideDamaged(ctx, b.blobs, b.log, leversKey, cause)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.held = held
-	return nil
 }
 
 // orders returns what is ordered. It must not be written.
@@ -73,24 +57,47 @@ func (b *leverBook) orders() tenancy.Levers {
 }
 
 // change replaces what is ordered by what do makes of a copy of it, and returns
-// the number of the change. Orders that have ended go on the way.
+// the number of the change. Orders that ended long ago go on the way.
 func (b *leverBook) change(now time.Time, do func(*tenancy.Levers) error) (number uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	next := inForce(b.held, now)
+	next := roomFor(b.held, now)
 	if err := do(&next); err != nil {
 		return 0, err
 	}
-	b.held = next
+	text, err := encodeLevers(next)
+	if err != nil {
+		return 0, err
+	}
+	// What makes less of too much is taken.
+	if len(text) > leversBytesMax && len(text) > len(b.text) {
+		return 0, fmt.Errorf("all that is ordered by command would take %d bytes of the state, and %d is the most; take orders back, or write into the files what is for long", len(text), leversBytesMax)
+	}
+	b.held, b.text, b.lost = next, text, ""
 	b.given++
+	b.wake()
+	return b.given, nil
+}
+
+// wake has run write.
+func (b *leverBook) wake() {
 	select {
 	case b.woken <- struct{}{}:
 	default: // run has one to take already
 	}
-	return b.given, nil
 }
 
-// inForce returns a copy of l without what has ended.
+// roomFor returns a copy of l to be changed, without what ended long ago; where
+// that leaves no room for one more, without all that has ended.
+func roomFor(l tenancy.Levers, now time.Time) tenancy.Levers {
+	next := inForce(l, now.Add(-leversEndedTime))
+	if len(next.Blocks) >= blocksMax || len(next.Maintenance) >= closedTenantsMax || len(next.Drained) >= drainsMax {
+		next = inForce(l, now)
+	}
+	return next
+}
+
+// inForce returns a copy of l without what has ended by now.
 func inForce(l tenancy.Levers, now time.Time) tenancy.Levers {
 	over := func(o *tenancy.Order) bool { return !o.Holds(now.Unix()) }
 	next := tenancy.Levers{
@@ -110,12 +117,12 @@ func (b *leverBook) wait(ctx context.Context, number uint64) error {
 	defer cancel()
 	for {
 		b.mu.Lock()
-		kept, trouble, wrote := b.kept, b.trouble, b.wrote
+		kept, tried, trouble, wrote := b.kept, b.tried, b.trouble, b.wrote
 		b.mu.Unlock()
 		switch {
 		case kept >= number:
 			return nil
-		case trouble != nil:
+		case trouble != nil && tried >= number:
 			return trouble
 		}
 		select {
@@ -147,30 +154,44 @@ func (b *leverBook) run(ctx context.Context) {
 	}
 }
 
-// write keeps what is ordered, and reports whether that worked.
+// write keeps what is ordered, twice, and reports whether that worked. The order
+// counts as kept by the first: the second is against damage.
 func (b *leverBook) write(ctx context.Context) bool {
 	b.mu.Lock()
-	held, number, behind := b.held, b.given, b.kept < b.given
+	text, number, behind := b.text, b.given, b.copied < b.given
 	b.mu.Unlock()
 	if !behind {
 		return true
 	}
-	text, err := json.Marshal(held)
-	if err == nil {
-		err = b.blobs.Put(ctx, leversKey, text)
+	err := b.blobs.Put(ctx, leversKey, text)
+	b.wroteOne(number, err)
+	if err != nil {
+		return false
 	}
+	if err := b.blobs.Put(ctx, leversCopyKey, text); err != nil {
+		b.log.Warn("the copy of what operators have ordered is not kept; tried again every 10 seconds", "err", err)
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.copied = number
+	return true
+}
+
+// wroteOne notes how the write of a change has ended.
+func (b *leverBook) wroteOne(number uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err == nil {
 		b.kept = number
 	}
 	if (err == nil) != (b.trouble == nil) {
+		b.troubled = time.Now()
 		b.tell(err)
 	}
-	b.trouble = err
+	b.tried, b.trouble = number, err
 	close(b.wrote)
 	b.wrote = make(chan struct{})
-	return err == nil
 }
 
 // tell logs once that orders are not kept, and once that they are again.

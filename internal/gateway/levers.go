@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"gatehouse/internal/admin"
 	"gatehouse/internal/conf"
@@ -21,8 +22,7 @@ import (
 
 const (
 	// blocksMax bounds the networks that are blocked by command: what is for
-	// long, or many, belongs into a set below block. All that is ordered is one
-	// blob of the state, 15 MiB at most.
+	// long, or many, belongs into a set below block.
 	blocksMax = 10_000
 	// closedTenantsMax bounds the tenants that are suspended, and those in
 	// maintenance by command.
@@ -78,7 +78,7 @@ func readOrder(o admin.LeverOrder) (p pull, err error) {
 			return p, fmt.Errorf("%q is no time for an order; expected 1s to %s", o.For, conf.Duration(orderTimeMax))
 		}
 	}
-	if strings.ContainsFunc(o.Why, func(c rune) bool { return !unicode.IsPrint(c) }) || len(o.Why) > whyBytesMax {
+	if !utf8.ValidString(o.Why) || strings.ContainsFunc(o.Why, func(c rune) bool { return !unicode.IsPrint(c) }) || len(o.Why) > whyBytesMax {
 		return p, fmt.Errorf("why is %q; expected one line of at most %d bytes", o.Why, whyBytesMax)
 	}
 	return p, p.complete()
@@ -172,7 +172,7 @@ func (p *pull) changeBlocks(l *tenancy.Levers, order tenancy.Order) error {
 	switch {
 	case p.Lever == admin.Unblock && i < 0:
 		for _, b := range l.Blocks {
-			if b.Prefix.Overlaps(p.prefix) {
+			if b.Prefix.Overlaps(p.prefix) && b.Holds(order.At.Unix()) {
 				return fmt.Errorf("%s is not blocked by command as it stands there; %s is", p.prefix, b.Prefix)
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,8 +57,8 @@ func TestLeverBookKeeps(t *testing.T) {
 		if diff := cmp.Diff(b.orders(), next.orders(), cmpopts.EquateComparable(netip.Prefix{})); diff != "" {
 			t.Errorf("the next process reads something else: %s", diff)
 		}
-		// What has ended goes with the next change.
-		time.Sleep(2 * time.Hour)
+		// What ended a day ago goes with the next change.
+		time.Sleep(26 * time.Hour)
 		_, err = next.change(time.Now(), func(*tenancy.Levers) error { return nil })
 		must(t, err)
 		if held := next.orders(); len(held.Blocks) != 0 || len(held.Suspended) != 1 {
@@ -65,22 +67,85 @@ func TestLeverBookKeeps(t *testing.T) {
 	})
 }
 
-// TestLeverBookReads: damage is set aside; what cannot be read otherwise keeps
-// the gateway from starting.
-func TestLeverBookReads(t *testing.T) {
+// TestLeverBookWaitsForItsOwn: an order is kept or not by its own write, whatever
+// became of the one before.
+func TestLeverBookWaitsForItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blobs := &storetest.Failing{Store: store.NewMem()}
+		b := newLeverBook(blobs, quiet())
+		blobs.Fail(errors.New("no space left on device"))
+		first, err := b.change(time.Now(), suspendAcme)
+		must(t, err)
+		b.write(t.Context())
+		if err := b.wait(t.Context(), first); err == nil || err.Error() != "no space left on device" {
+			t.Errorf("the first is said to be kept: %v", err)
+		}
+		wantContains(t, strings.Join(b.notes(), "\n"), "in force and not kept since ", "no space left on device")
+		blobs.Fail(nil)
+		second, err := b.change(time.Now(), suspendAcme)
+		must(t, err)
+		go func() {
+			time.Sleep(time.Second)
+			b.write(t.Context())
+		}()
+		if err := b.wait(t.Context(), second); err != nil {
+			t.Errorf("the second is said not to be kept: %v", err)
+		}
+		if notes := b.notes(); len(notes) > 0 {
+			t.Errorf("notes once all is kept: %q", notes)
+		}
+	})
+}
+
+// TestLeverBookOfAClockAhead: what is ordered while the clock is ahead drops
+// nothing that holds once it is right again, unless there is no room.
+func TestLeverBookOfAClockAhead(t *testing.T) {
 	t.Parallel()
-	blobs := store.NewMem()
-	must(t, blobs.Put(t.Context(), leversKey, []byte("{")))
-	var log transcript
-	must(t, newLeverBook(blobs, log.logger()).load(t.Context()))
-	wantContains(t, log.String(), "damaged state set aside")
-	if _, err := blobs.Get(t.Context(), leversKey); !errors.Is(err, store.ErrNotFound) {
-		t.Errorf("the damaged blob is there: %v", err)
+	nothing := func(*tenancy.Levers) error { return nil }
+	b := newLeverBook(store.NewMem(), quiet())
+	_, err := b.change(time.Now(), suspendAcme)
+	must(t, err)
+	ahead := time.Now().Add(12 * time.Hour)
+	_, err = b.change(ahead, nothing)
+	must(t, err)
+	if n := len(b.orders().Blocks); n != 1 || len(inForce(b.orders(), ahead).Blocks) != 0 {
+		t.Errorf("%d blocks are held", n)
 	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if err := newLeverBook(blobs, quiet()).load(ended); err == nil {
-		t.Error("what cannot be read counts as nothing")
+	_, err = b.change(time.Now(), func(l *tenancy.Levers) error {
+		l.Blocks = slices.Repeat(l.Blocks, blocksMax)
+		return nil
+	})
+	must(t, err)
+	_, err = b.change(ahead, nothing)
+	must(t, err)
+	if n := len(b.orders().Blocks); n != 0 {
+		t.Errorf("%d blocks that have ended leave no room", n)
+	}
+}
+
+// TestLeverBookBound: no order makes more than the state takes, and one that
+// takes orders back is taken.
+func TestLeverBookBound(t *testing.T) {
+	t.Parallel()
+	b := newLeverBook(store.NewMem(), quiet())
+	fill := func(tenants, why int) error {
+		_, err := b.change(time.Now(), func(l *tenancy.Levers) error {
+			l.Suspended = make(map[string]tenancy.Order, tenants)
+			for i := range tenants {
+				l.Suspended[strconv.Itoa(i)] = tenancy.Order{Why: strings.Repeat("<", why)}
+			}
+			return nil
+		})
+		return err
+	}
+	must(t, fill(closedTenantsMax, 1400))
+	if err := fill(closedTenantsMax, 1700); err == nil || len(b.orders().Suspended["0"].Why) != 1400 {
+		t.Errorf("more than the state takes is ordered: %v", err)
+	}
+	b.text = make([]byte, store.MaxValueBytes) // as a former version has left it
+	must(t, fill(closedTenantsMax, 1500))
+	if !b.write(t.Context()) {
+		t.Error("the state does not take it")
 	}
 }
 
@@ -97,6 +162,7 @@ func TestReadOrder(t *testing.T) {
 		{admin.LeverOrder{Lever: admin.Block, Of: "acme", For: "1h", Why: "x"}, "acme"},
 		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "1h", Why: " "}, "needs a reason"},
 		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "1h", Why: "x\n\x1b[2J"}, "one line"},
+		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "1h", Why: "x\xff"}, "one line"},
 		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "1", Why: "x"}, "has no unit"},
 		{admin.LeverOrder{Lever: admin.Block, Of: "203.0.113.7", For: "367d", Why: "x"}, "no time for an order"},
 		{admin.LeverOrder{Lever: admin.Suspend, Of: "acme"}, "needs a reason"},

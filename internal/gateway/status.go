@@ -32,7 +32,7 @@ func (g *gateway) status() admin.Status {
 		Generation: current.table.Generation(), Keys: g.state.keys.protection(),
 		Listeners: g.listenerStatus(), Tenants: g.tenantStatus(current, &stats), Names: nameStatus(g.server.Names()),
 		Certificates: summary(g.certificates()), Quarantined: quarantines(current.result), Levers: g.leverStatus(), Sets: g.setStatus(),
-		LastReload: g.lastReload.Load(), Notes: slices.Concat(g.restartNotes(current), g.stateNotes(), g.sourceNotes()),
+		LastReload: g.lastReload.Load(), Notes: slices.Concat(g.restartNotes(current), g.stateNotes(), g.levers.notes(), g.sourceNotes()),
 	}
 	for _, m := range stats.Means {
 		s.Means = append(s.Means, admin.MeansStatus{Means: m.Means, Taken: m.Taken, Of: m.Of})

@@ -21,7 +21,8 @@ type LeverCounts [len(LeverNames)]int
 
 // levers asks for them.
 type levers struct {
-	ask atomic.Pointer[func() LeverCounts]
+	ask  atomic.Pointer[func() LeverCounts]
+	lost atomic.Pointer[func() bool]
 }
 
 // Levers has each scrape ask how many orders are in force.
@@ -31,7 +32,18 @@ func (s *Set) Levers(ask func() LeverCounts) {
 	}
 }
 
+// LeversLost has each scrape ask whether orders of an earlier process may be
+// missing.
+func (s *Set) LeversLost(ask func() bool) {
+	if s != nil {
+		s.levers.lost.Store(&ask)
+	}
+}
+
 func (e emitter) levers(l *levers) {
+	if lost := l.lost.Load(); lost != nil {
+		e.gauge(leversLost, number((*lost)()))
+	}
 	ask := l.ask.Load()
 	if ask == nil {
 		return

@@ -149,7 +149,9 @@ func TestListenerAndServerSeries(t *testing.T) {
 	s.StateWritten(errors.New("full"))
 	s.Ready(func() bool { return true })
 	s.Levers(func() LeverCounts { return LeverCounts{LeverBlock: 3, LeverDrain: 1} })
+	s.LeversLost(func() bool { return true })
 	wantLines(t, s,
+		`gatehouse_levers_lost 1`,
 		`gatehouse_levers{lever="block"} 3`,
 		`gatehouse_levers{lever="suspend"} 0`,
 		`gatehouse_levers{lever="maintenance"} 0`,
@@ -200,6 +202,7 @@ func TestNilCountsNothing(t *testing.T) {
 	s.Applied(1, 0)
 	s.StateWritten(nil)
 	s.Ready(nil)
+	s.LeversLost(nil)
 	s.CertificateExpiry(nil)
 }
 

@@ -112,6 +112,8 @@ var (
 		"Encoders that there may be.")
 	leversInForce = desc("levers",
 		"Orders of operators in force that were given by command: networks blocked, tenants suspended or in maintenance, tenants and backends drained.", "lever")
+	leversLost = desc("levers_lost",
+		"1 while orders that an earlier process was given by command may be missing, because the state that kept them was damaged; until the next order.")
 	ready = desc("ready",
 		"1 while the gateway takes traffic, as /readyz says.")
 	stateWriteFailures = desc("state_write_failures_total",
