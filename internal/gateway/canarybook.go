@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,8 @@ import (
 const (
 	// abortsKey is where the canaries that were given up lie in the state folder.
 	abortsKey = "canaries/aborted"
+	// abortsVersion grows with what an older program would drop.
+	abortsVersion = 1
 	// abortsMax bounds them. Of more the oldest are forgotten: after a restart
 	// those get requests again until they are given up again.
 	abortsMax = 1000
@@ -41,26 +44,49 @@ func newCanaryBook(blobs store.Store, log *slog.Logger) *canaryBook {
 	return &canaryBook{blobs: blobs, log: log, woken: make(chan struct{}, 1)}
 }
 
+// abortsBlob is what was given up as it is kept.
+type abortsBlob struct {
+	Version int                 `json:"version"`
+	Aborted []proxy.CanaryAbort `json:"aborted"`
+}
+
+// decodeAborts reads what write wrote, or the bare list that it wrote once.
+func decodeAborts(text []byte) (held []proxy.CanaryAbort, err error) {
+	if bytes.HasPrefix(text, []byte("[")) {
+		err = json.Unmarshal(text, &held)
+		return held, err
+	}
+	var blob abortsBlob
+	err = json.Unmarshal(text, &blob)
+	return blob.Aborted, err
+}
+
 // load reads what an earlier process has given up. What cannot be read is tried
-// again by requests: nobody is let in for it.
-func (b *canaryBook) load(ctx context.Context) {
+// again by requests: nobody is let in for it. What a newer program wrote is an
+// error.
+func (b *canaryBook) load(ctx context.Context) error {
 	text, err := store.ReadOrSetAside(ctx, b.blobs, b.log, abortsKey)
 	if errors.Is(err, store.ErrNotFound) {
-		return
+		return nil
 	}
 	var held []proxy.CanaryAbort
 	if err == nil {
-		if cause := json.Unmarshal(text, &held); cause != nil {
+		if err := checkVersion(abortsKey, text, abortsVersion); err != nil {
+			return err
+		}
+		var cause error
+		if held, cause = decodeAborts(text); cause != nil {
 			err = store.SetAsideDamaged(ctx, b.blobs, b.log, abortsKey, cause)
 		}
 	}
 	if err != nil {
 		b.log.WarnContext(ctx, "which canaries were given up cannot be read; they get requests until they are given up again", "err", err)
-		return
+		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.held = held
+	return nil
 }
 
 // Find returns how a canary was given up, if it was.
@@ -142,7 +168,7 @@ func (b *canaryBook) run(ctx context.Context) {
 // write keeps what is noted, and reports whether that worked.
 func (b *canaryBook) write(ctx context.Context) bool {
 	b.mu.Lock()
-	text, err := json.Marshal(b.held)
+	text, err := json.Marshal(abortsBlob{abortsVersion, b.held})
 	b.mu.Unlock()
 	if err == nil {
 		err = b.blobs.Put(ctx, abortsKey, text)

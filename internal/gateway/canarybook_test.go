@@ -31,7 +31,7 @@ func TestCanaryBook(t *testing.T) {
 	end()
 	parts.Wait()
 	next := testBook(blobs)
-	next.load(context.Background())
+	must(t, next.load(context.Background()))
 	if a, ok := next.Find("t2", "c"); !ok || a.Why != "5 of 10" || !a.At.Equal(time.Unix(1000, 0)) {
 		t.Errorf("after a restart: %+v, %t", a, ok)
 	}
@@ -43,9 +43,31 @@ func TestCanaryBook(t *testing.T) {
 	}
 	must(t, blobs.Put(context.Background(), abortsKey, []byte("{")))
 	damaged := testBook(blobs)
-	damaged.load(context.Background())
+	must(t, damaged.load(context.Background()))
 	if _, ok := damaged.Find("t2", "c"); ok {
 		t.Error("what is damaged is read")
+	}
+}
+
+// TestCanaryBookVersions: the bare list of former programs is read, and what a
+// newer one wrote ends the start.
+func TestCanaryBookVersions(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`[{"Tenant":"acme","Canary":"c"}]`:                         "",
+		`{"version":1,"aborted":[{"Tenant":"acme","Canary":"c"}]}`: "",
+		`{"version":2}`: `"canaries/aborted" in the state folder has version 2, this program knows 1`,
+	} {
+		blobs := store.NewMem()
+		must(t, blobs.Put(t.Context(), abortsKey, []byte(text)))
+		book := testBook(blobs)
+		if err := book.load(t.Context()); err != nil || want != "" {
+			wantContains(t, fmt.Sprint(err), want)
+			continue
+		}
+		if _, ok := book.Find("acme", "c"); !ok {
+			t.Errorf("%s is not read", text)
+		}
 	}
 }
 
@@ -63,7 +85,7 @@ func TestCanaryBookIsTriedAgain(t *testing.T) {
 		t.Fatal("the write is refused")
 	}
 	next := testBook(blobs)
-	next.load(context.Background())
+	must(t, next.load(context.Background()))
 	if _, ok := next.Find("acme", "c"); !ok {
 		t.Error("it is not kept")
 	}

@@ -164,7 +164,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	defer stop()
 
 	g.furnish(background, &parts)
-	if err := g.levers.load(background); err != nil {
+	if err := errors.Join(g.levers.load(background), g.canaries.load(background)); err != nil {
 		return err
 	}
 	if err := g.issuer.setNames(background, internalNames(first.table)); err != nil {
@@ -216,7 +216,6 @@ func (g *gateway) furnish(ctx context.Context, parts *sync.WaitGroup) {
 	g.presenter = &presenter{log: g.log, kept: keptPairs{log: g.log}, publish: func(x *tlsconfig.Index) { g.server.SetCertificates(x) }}
 	g.acme = g.newACME()
 	g.canaries = newCanaryBook(g.state.blobs, g.log)
-	g.canaries.load(ctx)
 	g.server = proxy.New(proxy.Options{
 		Log: g.log, Metrics: g.metrics, AccessLog: g.accessLog.writer(),
 		LogQuery: g.started.Log.QueryMode(), LogClient: g.started.Log.ClientMode(), Drain: g.started.drain(),
