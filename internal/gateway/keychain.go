@@ -70,7 +70,7 @@ type keychain struct {
 // kept. It ends the start if none of them is the key of this state.
 func openKeychain(ctx context.Context, inner store.Store, dir string, places *sealPlaces, log *slog.Logger) (*keychain, error) {
 	k := &keychain{inner: inner, dir: dir, log: log}
-	chain, err := k.readKeys(places)
+	chain, err := k.readKeys(ctx, places)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +90,8 @@ func openKeychain(ctx context.Context, inner store.Store, dir string, places *se
 	return k, nil
 }
 
-// readKeys reads the keys that lie open.
-func (k *keychain) readKeys(places *sealPlaces) ([]heldKey, error) {
+// readKeys reads the keys that lie open. A state that has none yet gets one.
+func (k *keychain) readKeys(ctx context.Context, places *sealPlaces) ([]heldKey, error) {
 	chain, err := places.read()
 	if err != nil {
 		return nil, err
@@ -109,6 +109,9 @@ func (k *keychain) readKeys(places *sealPlaces) ([]heldKey, error) {
 	if len(chain) > 0 {
 		return chain, nil
 	}
+	if err := k.mayMakeKey(ctx); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(k.dir, sealKeyFile)
 	key, _, err := store.LoadOrCreateKey(path)
 	if err != nil {
@@ -116,6 +119,16 @@ func (k *keychain) readKeys(places *sealPlaces) ([]heldKey, error) {
 	}
 	k.log.Warn("made a key to seal the state with; it lies beside the state: name one under `seal` to protect the keys", "file", path)
 	return []heldKey{held(key, keyBeside, sealKeyFile+" beside the state")}, nil
+}
+
+// mayMakeKey refuses a new key where something is sealed already: it would open
+// none of that, and lie where the key belongs that does.
+func (k *keychain) mayMakeKey(ctx context.Context) error {
+	names, err := k.inner.List(ctx, "")
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s is missing, `seal` names no key, and what is kept (%d blobs) was sealed with one; put the former key back: restore %s from a backup, or name the key under `seal`; where it is lost, move the folder away", sealKeyFile, len(names), sealKeyFile)
 }
 
 // addFormer adds what an interrupted rotation kept.

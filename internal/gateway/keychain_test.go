@@ -257,6 +257,24 @@ func TestRotateRefusesAKeyThatIsNone(t *testing.T) {
 	}
 }
 
+// TestKeyIsMissing: a start without the key makes none beside what another one
+// sealed, and goes well once the key is back.
+func TestKeyIsMissing(t *testing.T) {
+	c := newChest(t)
+	k, err := c.open(c.mem, &sealPlaces{})
+	must(t, err)
+	fill(t, k)
+	present, away := filepath.Join(c.dir, sealKeyFile), filepath.Join(c.dir, "away")
+	must(t, os.Rename(present, away))
+	_, err = c.open(c.mem, &sealPlaces{})
+	wantContains(t, fmt.Sprint(err), "seal.key is missing", "(4 blobs)", "restore seal.key from a backup")
+	if _, err := os.Stat(present); err == nil {
+		t.Error("another key lies there")
+	}
+	must(t, os.Rename(away, present))
+	c.wantAll(t, "with the key again", &sealPlaces{}, treasures)
+}
+
 func TestProtection(t *testing.T) {
 	c := newChest(t)
 	k, err := c.open(c.mem, &sealPlaces{})
