@@ -158,7 +158,11 @@ func (a *asking) try(m *pool.Member) authAnswer {
 		a.err = os.ErrDeadlineExceeded
 		return authSilent
 	}
-	c, err := m.Dial(limit)
+	c, err := a.ex.dial(m, limit)
+	if err != nil && a.ex.watch.deserted() {
+		a.err = err
+		return authSilent
+	}
 	a.ex.run.metrics.BackendConnect(err == nil)
 	if err != nil {
 		if how := dialFault(err, limit < connect); how != "" {

@@ -26,14 +26,14 @@ func (t *trip) reached(status int) {
 // open opens a connection. Where there is leave for no more, those of the tenant's
 // that are idle make room.
 func (t *trip) open(m *pool.Member, limit time.Duration) (*pool.Conn, error) {
-	c, err := m.Dial(limit)
+	c, err := t.ex.dial(m, limit)
 	if !errors.Is(err, pool.ErrNoLeave) {
 		return c, err
 	}
 	for _, p := range t.ex.run.distinct {
 		p.CloseIdle()
 	}
-	return m.Dial(limit)
+	return t.ex.dial(m, limit)
 }
 
 // unreached notes that a connection could not be opened within limit.

@@ -140,6 +140,9 @@ func (t *trip) try(m *pool.Member) outcome {
 	}
 	c := t.dial(m)
 	if c == nil {
+		if t.ended() {
+			return settled
+		}
 		return repeat
 	}
 	t.fresh = true
@@ -179,6 +182,10 @@ func (t *trip) dial(m *pool.Member) *pool.Conn {
 	t.ex.attempts++
 	c, err := t.open(m, limit)
 	t.ex.connected += time.Since(began)
+	if err != nil && t.ex.watch.deserted() {
+		t.ex.tried(tryLeft, 0, time.Now())
+		return nil
+	}
 	t.ex.run.metrics.BackendConnect(err == nil)
 	if err != nil {
 		t.why = dialReason(err)
@@ -246,10 +253,7 @@ func (t *trip) lost(err error) outcome {
 	malformed, isMalformed := err.(*http1.Error)
 	ex.tried(t.lostEnd(err, late), 0, time.Now())
 	switch {
-	case ex.watch.cut():
-		ex.s.refuseCut(ex)
-	case ex.watch.aborted():
-		t.gone()
+	case t.ended():
 	case t.up != nil && t.up.clientErr != nil:
 		t.clientFailed(t.up.clientErr)
 	case err == errNoMemory:
@@ -270,6 +274,20 @@ func (t *trip) lost(err error) outcome {
 		t.refuse(tenancy.BackendProtocol)
 	}
 	return settled
+}
+
+// ended ends an exchange that was cut, or whose client has left, while a backend
+// was waited for. It reports whether that is so.
+func (t *trip) ended() bool {
+	switch w := t.ex.watch; {
+	case w.cut():
+		t.ex.s.refuseCut(t.ex)
+	case w.aborted():
+		t.gone()
+	default:
+		return false
+	}
+	return true
 }
 
 // cutOff reports that the backend has ended the connection before it said a

@@ -64,6 +64,8 @@ func TestStandardPlane(t *testing.T) {
 		"BlockByCommand":             TestBlockByCommand,
 		"CookiesAreNotShared":        TestCookiesAreNotShared,
 		"CookiesOfWebSocket":         TestCookiesOfWebSocket,
+		"CutWhileDialling":           TestCutWhileDialling,
+		"LeaveWhileDialling":         TestLeaveWhileDialling,
 		"BlockByCommandForwarded":    TestBlockByCommandForwarded,
 		"Suspend":                    TestSuspend,
 		"Maintenance":                TestMaintenance,

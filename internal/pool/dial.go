@@ -154,7 +154,7 @@ func (m *Member) dial(ctx context.Context, port uint16, deadline time.Time) (*Co
 	}
 	c := &Conn{Conn: raw, member: m, raw: raw}
 	if d.tls != nil {
-		if err := d.secure(c, deadline); err != nil {
+		if err := d.secure(ctx, c, deadline); err != nil {
 			m.name.hurry()
 			return nil, err
 		}
@@ -180,10 +180,10 @@ func (m *Member) connect(ctx context.Context, port uint16) (*net.TCPConn, error)
 }
 
 // secure runs the TLS handshake on c, and closes it if that does not succeed.
-func (d *dialer) secure(c *Conn, deadline time.Time) error {
+func (d *dialer) secure(ctx context.Context, c *Conn, deadline time.Time) error {
 	t := tls.Client(c.raw, d.tls)
 	_ = c.raw.SetDeadline(deadline)
-	if err := t.Handshake(); err != nil {
+	if err := t.HandshakeContext(ctx); err != nil {
 		c.raw.Close()
 		return &DialError{Pool: d.pool, Backend: d.backend, Address: d.address, TLS: true, Err: err}
 	}
