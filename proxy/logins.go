@@ -171,7 +171,10 @@ func (l *logins) reserve(in *login, name limit.Address) (wait time.Duration) {
 	if wait = l.clients.Take(in.client, in.now, failures.client); wait > 0 {
 		return wait
 	}
-	return l.users.Take(name, in.now, failures.user)
+	if wait = l.users.Take(name, in.now, failures.user); wait > 0 {
+		l.clients.Give(in.client, failures.client) // nobody looked at the password
+	}
+	return wait
 }
 
 // hash asks matches when it is the tenant's turn.

@@ -156,3 +156,24 @@ func BenchmarkRemembered(b *testing.B) {
 		}
 	}
 }
+
+// TestLimitedNameCostsNothing: who asks with a name whose failures are used up has
+// not guessed, and has no failure more.
+func TestLimitedNameCostsNothing(t *testing.T) {
+	t.Parallel()
+	l, all, guard := newLogins(nil), newHashing(1), guardOf(t)
+	in := login{guard: guard, now: int64(time.Hour), client: 7}
+	in.Credentials = password.Credentials{Name: []byte("ops"), Password: []byte("mine")}
+	for range failuresOfUserMax { // by strangers
+		l.users.Take(l.name(&in), in.now, failures.user)
+	}
+	for range failuresOfClientMax {
+		if a, _ := l.check(&in, all, waitTurn); a != limited {
+			t.Fatalf("answer %d, want that the name is limited", a)
+		}
+	}
+	in.Credentials = password.Credentials{Name: []byte("colleague"), Password: []byte("x")}
+	if a, _ := l.check(&in, all, waitTurn); a != wrong {
+		t.Errorf("answer %d to a colleague at the same address, want wrong", a)
+	}
+}
