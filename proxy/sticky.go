@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/binary"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -102,7 +103,7 @@ func (ex *exchange) addPlace(place uint64) {
 	t := &ex.work.trip
 	p := t.round.Pool()
 	var room [token.ValueBytesMax]byte
-	value := t.places.with(place, p, room[:0])
+	value := t.places.with(place, p.Knows, ex.run.knowsPlace, room[:0])
 	sticky := p.Plan().Rules.Sticky
 	b := append([]byte(nil), sticky.Cookie...)
 	b = ex.run.sticky.sign.Append(append(b, '='), value, ex.s.clock.seconds()+int64(sticky.Good()/time.Second))
@@ -115,21 +116,28 @@ func (ex *exchange) addPlace(place uint64) {
 	ex.addField("Set-Cookie", string(b))
 }
 
+// knowsPlace reports whether one of the tenant's pools has the place.
+func (r *running) knowsPlace(place uint64) bool {
+	return slices.ContainsFunc(r.distinct, func(p *pool.Pool) bool { return p.Knows(place) })
+}
+
 // absent reports a status that a process answers with in place of an application
 // that is not there; see [pool.Round.Answered].
 func absent(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
-// with appends the places of other pools, and the new one behind them.
-func (b *placesBrought) with(place uint64, in *pool.Pool, value []byte) []byte {
-	for _, other := range b.all() {
-		if !in.Knows(other) {
-			value = binary.BigEndian.AppendUint64(value, other)
-		}
+// with appends the places of other pools than the one that has chosen place, and
+// place behind them. Where they are too many, one goes that no pool knows any more,
+// or the oldest.
+func (b *placesBrought) with(place uint64, chosen, known func(place uint64) bool, value []byte) []byte {
+	others := slices.DeleteFunc(b.all(), chosen)
+	if len(others) == placesMost {
+		gone := max(slices.IndexFunc(others, func(other uint64) bool { return !known(other) }), 0)
+		others = slices.Delete(others, gone, gone+1)
 	}
-	if len(value) == placesMost*placeBytes {
-		value = value[placeBytes:]
+	for _, other := range others {
+		value = binary.BigEndian.AppendUint64(value, other)
 	}
 	return binary.BigEndian.AppendUint64(value, place)
 }

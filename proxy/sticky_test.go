@@ -4,13 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
-	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"gatehouse/internal/pool"
 	"gatehouse/internal/token"
 )
 
@@ -142,20 +141,27 @@ func TestStickyCookieIsShared(t *testing.T) {
 	}
 }
 
-// A cookie that is full forgets the place that it had first.
+// A cookie that is full forgets a place that nobody knows any more, or else the one
+// that it had first.
 func TestPlacesAreBounded(t *testing.T) {
-	plan := pool.NewPlan(nil, pool.Rules{})
-	p := pool.New("t /", plan, pool.Options{Guard: func(netip.AddrPort) error { return nil }})
-	var b placesBrought
-	for place := range uint64(placesMost + 3) {
-		value := b.with(place+1, p, nil)
+	nobody := func(uint64) bool { return false }
+	add := func(b *placesBrought, place uint64, known func(uint64) bool) {
+		value := b.with(place, nobody, known, nil)
 		b.n = 0
 		for ; len(value) > 0; value = value[placeBytes:] {
 			b.list[b.n] = binary.BigEndian.Uint64(value)
 			b.n++
 		}
 	}
+	var b placesBrought
+	for place := range uint64(placesMost + 3) {
+		add(&b, place+1, func(uint64) bool { return true })
+	}
 	if b.n != placesMost || b.list[0] != 4 || b.list[placesMost-1] != placesMost+3 {
 		t.Errorf("places %v, want the last %d", b.all(), placesMost)
+	}
+	add(&b, 100, func(place uint64) bool { return place != 6 })
+	if got := b.all(); len(got) != placesMost || slices.Contains(got, 6) || got[0] != 4 || got[placesMost-1] != 100 {
+		t.Errorf("places %v, want all but 6, and 100", got)
 	}
 }
