@@ -82,16 +82,31 @@ func (s *Server) admitRequest(ex *exchange) bool {
 // errBodyTooLarge ends a body that turns out to be longer than it may be.
 var errBodyTooLarge = &http1.Error{Status: http.StatusRequestEntityTooLarge, Text: "the body is longer than it may be"}
 
-// enter takes a place among what may be in progress on the level i.
+// enter takes a place among what may be in progress on the level i. A request for a
+// WebSocket takes two, because it is not known yet whether it becomes one.
 func (s *Server) enter(ex *exchange, i int) bool {
 	b := &ex.bounds[i]
-	gate, takes, which := &b.counted.inFlight, heldPlace, "in_flight"
-	switch {
-	case ex.websocket && b.rules.WebSockets > 0:
-		gate, takes, which = &b.counted.sockets, heldSocket, "websockets"
-	case b.rules.InFlight.Most == 0:
-		return true
+	if ex.websocket && b.rules.WebSockets > 0 && !s.takePlace(ex, i, &b.counted.sockets, heldSocket, "websockets") {
+		return false
 	}
+	return b.rules.InFlight.Most == 0 || s.takePlace(ex, i, &b.counted.inFlight, heldPlace, "in_flight")
+}
+
+// becomeSocket gives back the places of a request that has become a WebSocket,
+// where those are counted apart.
+func (ex *exchange) becomeSocket() {
+	const both = heldPlace | heldSocket
+	for i, b := range ex.bounds {
+		if ex.held[i]&both == both {
+			ex.held[i] &^= heldPlace
+			b.counted.inFlight.Leave()
+		}
+	}
+}
+
+// takePlace enters the gate of the limit which on the level i. It reports false
+// when the exchange is over.
+func (s *Server) takePlace(ex *exchange, i int, gate *limit.Gate, takes held, which string) bool {
 	ticket, inside := gate.Enter()
 	over := false
 	if ticket != nil {
@@ -104,7 +119,7 @@ func (s *Server) enter(ex *exchange, i int) bool {
 	case over:
 		return false
 	case !inside:
-		return s.refuseFor(ex.at(b.rules.Name, which), tenancy.TooManyInFlight, inFlightRetry)
+		return s.refuseFor(ex.at(ex.bounds[i].rules.Name, which), tenancy.TooManyInFlight, inFlightRetry)
 	}
 	return true
 }

@@ -367,7 +367,7 @@ func TestWebSocketLimit(t *testing.T) {
 		second, plain int
 	}{
 		{"limits: {in_flight: 1, queue: 0}\n", 503, 503},
-		{"limits: {in_flight: 2, websockets: 1}\n", 503, 200},
+		{"limits: {in_flight: 1, queue: 0, websockets: 1}\n", 503, 200},
 	} {
 		w := newGatedWorld(t, OwnPlane, test.limits)
 		w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
@@ -394,6 +394,47 @@ func TestWebSocketLimit(t *testing.T) {
 			return true
 		})
 	}
+}
+
+// TestUpgradeThatIsNone: a request that asks for a WebSocket and gets an answer
+// counts as what it is.
+func TestUpgradeThatIsNone(t *testing.T) {
+	t.Parallel()
+	w := newGatedWorld(t, planeOf(t), "limits: {in_flight: 1, queue: 0, websockets: 50}\n")
+	asked, answer := make(chan bool, 2), make(chan bool)
+	w.answerWith(func(http.ResponseWriter, *http.Request) {
+		asked <- true
+		<-answer
+	})
+	ask := func() chan int {
+		status := make(chan int, 1)
+		go func() {
+			request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://a.example/", nil)
+			request.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
+			response, err := w.client("direct", "127.0.0.1", false).Do(request)
+			if err != nil {
+				status <- -1
+				return
+			}
+			_ = response.Body.Close()
+			status <- response.StatusCode
+		}()
+		return status
+	}
+	first := ask()
+	<-asked
+	if got := <-ask(); got != http.StatusServiceUnavailable {
+		t.Errorf("the second is answered with %d, want 503", got)
+	}
+	close(answer)
+	if got := <-first; got != http.StatusOK {
+		t.Errorf("the first is answered with %d", got)
+	}
+	eventually(t, "nothing is held", func() bool {
+		inside, _ := w.ceilingOf(`tenant "acme"`).inFlight.Load()
+		sockets, _ := w.ceilingOf(`tenant "acme"`).sockets.Load()
+		return inside == 0 && sockets == 0
+	})
 }
 
 // gated returns an exchange that has been judged, of a tenant with these limits.

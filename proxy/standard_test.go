@@ -66,6 +66,7 @@ func TestStandardPlane(t *testing.T) {
 		"CookiesOfWebSocket":         TestCookiesOfWebSocket,
 		"CutWhileDialling":           TestCutWhileDialling,
 		"LeaveWhileDialling":         TestLeaveWhileDialling,
+		"UpgradeThatIsNone":          TestUpgradeThatIsNone,
 		"BlockByCommandForwarded":    TestBlockByCommandForwarded,
 		"Suspend":                    TestSuspend,
 		"Maintenance":                TestMaintenance,

@@ -45,6 +45,7 @@ func (t *trip) tunnel() {
 		t.clientLeft()
 		return
 	}
+	ex.becomeSocket()
 	client, early, memory := a.surrender()
 	p := &pipe{ex: ex, client: client, backend: t.conn, idle: t.times.UpgradeIdle}
 	p.progress()
