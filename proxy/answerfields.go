@@ -38,7 +38,7 @@ func (ex *exchange) answersTrailer(name []byte) bool {
 		return false
 	}
 	rules := ex.verdict.Route.Headers()
-	return rules == nil || !named(rules.ResponseRemove, rules.ResponseSet, name)
+	return rules == nil || !named(rules.ResponseRemove, rules.ResponseSet, name, sameName)
 }
 
 // answerTrailersPass reports whether trailers may follow the answer. Where

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 
 	"gatehouse/internal/http1"
 	"gatehouse/internal/pool"
@@ -68,19 +69,24 @@ func ofContent(name []byte) bool {
 	return false
 }
 
-// take keeps what the answer says to the backend, and its cookies for the client.
+// take keeps what the answer says to the backend, in place of what services of
+// wider levels have said under the same names, and its cookies for the client.
 func (a *asking) take() {
 	ex := a.ex
+	var said []http1.Field
 	cookies := a.service.ToClient(nameSetCookie)
 	for _, f := range ex.work.answer.Fields {
 		switch {
 		case ex.work.answer.Nominated(f.Name):
 		case a.service.ToBackend(f.Name):
-			ex.vouched = append(ex.vouched, http1.Field{Name: bytes.Clone(f.Name), Value: bytes.Clone(f.Value)})
+			said = append(said, http1.Field{Name: bytes.Clone(f.Name), Value: bytes.Clone(f.Value)})
 		case cookies && http1.EqualFold(f.Name, "set-cookie"):
 			ex.cookies = append(ex.cookies, http1.Field{Name: nameSetCookie, Value: bytes.Clone(f.Value)})
 		}
 	}
+	ex.vouched = append(slices.DeleteFunc(ex.vouched, func(wider http1.Field) bool {
+		return slices.ContainsFunc(said, func(f http1.Field) bool { return bytes.EqualFold(f.Name, wider.Name) })
+	}), said...)
 }
 
 var nameSetCookie = []byte("Set-Cookie")
@@ -90,7 +96,7 @@ var nameSetCookie = []byte("Set-Cookie")
 func (ex *exchange) appendVouched(b []byte) []byte {
 	rules := ex.verdict.Route.Headers()
 	for i := range ex.vouched {
-		if f := &ex.vouched[i]; rules == nil || !named(rules.RequestRemove, rules.RequestSet, f.Name) {
+		if f := &ex.vouched[i]; rules == nil || !named(rules.RequestRemove, rules.RequestSet, f.Name, sameName) {
 			b = http1.AppendField(b, f.Name, f.Value)
 		}
 	}

@@ -56,7 +56,7 @@ func (t *trip) compress(rules *compress.Rules) ([]http1.Field, http1.Framing) {
 		return w.fields, framing
 	}
 	w.fields, w.made = compress.Vary(w.fields, w.made)
-	coding := rules.Choose(ex.fields)
+	coding := rules.Choose(ex.fields, !ex.verdict.Host.AdmitsEverybody(ex.verdict.Route))
 	if coding == compress.Identity || ex.proto == "HTTP/1.0" {
 		// HTTP/1.0 could tell the end of a body of unknown length by the end of
 		// the connection alone.

@@ -44,6 +44,22 @@ func protocols(t *testing.T, f func(t *testing.T, w *world, c *http.Client)) {
 	}
 }
 
+// TestProbesByAddress: who is admitted by address alone may be made to ask as well.
+func TestProbesByAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, map[string]string{"acme": strings.Replace(compressing, `public: "a test"`, "allow: [127.0.0.1]", 1)}, OwnPlane)
+	w.answerWith(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(rw, strings.Repeat("a page ", 1000))
+	})
+	c := w.client("direct", "127.0.0.1", false)
+	for site, coding := range map[string]string{"cross-site": "", "same-origin": "gzip", "none": "gzip"} {
+		if got := want(t, c, http.MethodGet, "/", "Accept-Encoding: gzip", "Sec-Fetch-Site: "+site).Header.Get("Content-Encoding"); got != coding {
+			t.Errorf("%s: coding %q, want %q", site, got, coding)
+		}
+	}
+}
+
 // want sends a request and returns the answer with its body as it comes.
 func want(t testing.TB, c *http.Client, method, path string, fields ...string) *http.Response {
 	t.Helper()

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"net/http"
 
 	"gatehouse/internal/http1"
 )
@@ -21,7 +22,36 @@ func (ex *exchange) addCookies() {
 	if moved {
 		ex.addPlace(place)
 	}
-	w.fields = append(w.fields, ex.cookies...)
+	if len(ex.cookies) > 0 && !storable(w.fields, ex.s.clock.seconds()) {
+		w.fields = append(w.fields, ex.cookies...)
+	}
+}
+
+// storable reports whether an answer says for how long it is fresh, and not that it
+// is one client's: shared caches may keep it then, whatever cookies were sent for it
+// and with it (RFC 9111 sections 3 and 7.3). A session is nothing to leave to that.
+func storable(fields []http1.Field, now int64) bool {
+	fresh, said := false, false // by Cache-Control, which beats Expires
+	var expires []byte
+	for i := range fields {
+		f := &fields[i]
+		switch {
+		case http1.EqualFold(f.Name, "expires"):
+			expires = f.Value
+		case !http1.EqualFold(f.Name, "cache-control"):
+		case hasDirective(f.Value, "private"), hasDirective(f.Value, "no-store"):
+			return false
+		default:
+			if age, ok := directive(f.Value, "max-age"); ok {
+				fresh, said = string(age) != "0", true
+			}
+		}
+	}
+	if said || expires == nil {
+		return fresh
+	}
+	at, err := http.ParseTime(string(expires))
+	return err == nil && at.Unix() > now
 }
 
 // sharedAnswer reports whether an answer may be stored by shared caches because
@@ -39,11 +69,18 @@ func sharedAnswer(fields []http1.Field) bool {
 // hasDirective reports whether a Cache-Control field has a directive, whatever
 // its argument.
 func hasDirective(value []byte, name string) bool {
+	_, has := directive(value, name)
+	return has
+}
+
+// directive returns the argument of a directive of a Cache-Control field, and
+// whether it is there.
+func directive(value []byte, name string) (argument []byte, has bool) {
 	for part := range bytes.SplitSeq(value, []byte{','}) {
-		word, _, _ := bytes.Cut(part, []byte{'='})
+		word, argument, _ := bytes.Cut(part, []byte{'='})
 		if http1.EqualFold(bytes.TrimSpace(word), name) {
-			return true
+			return bytes.Trim(argument, "\" \t"), true
 		}
 	}
-	return false
+	return nil, false
 }

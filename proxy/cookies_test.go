@@ -25,6 +25,34 @@ func TestSharedAnswer(t *testing.T) {
 	}
 }
 
+func TestStorable(t *testing.T) {
+	const now = 784903551 // Tue, 15 Nov 1994 12:45:51 GMT
+	for _, test := range []struct {
+		fields string
+		want   bool
+	}{
+		{"", false},
+		{"Cache-Control: max-age=60", true},
+		{"Cache-Control: Max-Age = \"60\"", true},
+		{"Cache-Control: max-age=0\nExpires: Tue, 15 Nov 1994 12:45:52 GMT", false},
+		{"Cache-Control: max-age=60\nCache-Control: private", false},
+		{"Cache-Control: no-store, max-age=60", false},
+		{"Expires: Tue, 15 Nov 1994 12:45:52 GMT", true},
+		{"Expires: Tue, 15 Nov 1994 12:45:51 GMT", false},
+		{"Expires: 0", false},
+		{"Expires: Tue, 15 Nov 1994 12:45:52 GMT\nCache-Control: no-cache, private", false},
+	} {
+		var fields []http1.Field
+		for line := range strings.Lines(test.fields) {
+			name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			fields = append(fields, http1.Field{Name: []byte(name), Value: []byte(value)})
+		}
+		if got := storable(fields, now); got != test.want {
+			t.Errorf("%q: %t, want %t", test.fields, got, test.want)
+		}
+	}
+}
+
 // TestCookiesAreNotShared: an answer that shared caches may keep, by the backend's
 // word or the operator's, carries no client's bucket, place or session.
 func TestCookiesAreNotShared(t *testing.T) {
@@ -50,12 +78,15 @@ routes:
 `, backend(), backend(), backend(), backend(), a.URL)}, planeOf(t))
 	ours := []string{"__Host-canary-", "place=", "session=longer"}
 	for target, want := range map[string][]string{
-		"/?says=no-cache":         ours,
-		"/?says=public":           nil,
-		"/?says=s-maxage=5":       nil,
-		"/static/?says=no-cache":  nil,
-		"/mine/?says=public":      ours,
-		"/static/x?says=no-store": nil,
+		"/?says=no-cache":          ours,
+		"/?says=public":            nil,
+		"/?says=s-maxage=5":        nil,
+		"/static/?says=no-cache":   nil,
+		"/mine/?says=public":       ours,
+		"/static/x?says=no-store":  nil,
+		"/?says=max-age=600":       ours[:2],
+		"/?says=max-age=0":         ours,
+		"/?says=private,max-age=5": ours,
 	} {
 		response, _ := w.send(w.client("direct", "127.0.0.1", false), "GET", "https://a.example"+target, "Cookie: who=ada")
 		cookies := response.Header["Set-Cookie"]

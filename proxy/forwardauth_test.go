@@ -271,6 +271,36 @@ func TestForwardAuthOwnPage(t *testing.T) {
 	}
 }
 
+// TestForwardAuthLevels: of two services that say the same field, the narrower
+// level's is heard.
+func TestForwardAuthLevels(t *testing.T) {
+	t.Parallel()
+	wide, narrow := newAuthService(t), newAuthService(t)
+	say := func(user, groups string) http.HandlerFunc {
+		return func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Add("Remote-User", user)
+			rw.Header()["X-Groups"] = strings.Fields(groups)
+		}
+	}
+	wide.answerWith(say("wide", "staff"))
+	narrow.answerWith(say("narrow", ""))
+	w := newWorldOn(t, map[string]string{"acme": fmt.Sprintf(`
+hosts: [a.example]
+access: {public: "a test"}
+backends: ["{backend}"]
+forward_auth: {url: %q, timeout: 30s, to_backend: [Remote-User, X-Groups]}
+routes: {/in/: {forward_auth: {url: %q, timeout: 30s, to_backend: [remote-user, X-Groups]}}}
+`, wide.URL, narrow.URL)}, planeOf(t))
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(rw, r.Header["Remote-User"], r.Header["X-Groups"])
+	})
+	for path, want := range map[string]string{"/": "[wide] [staff]", "/in/": "[narrow] [staff]"} {
+		if _, body := w.send(w.client("direct", "127.0.0.1", false), "GET", "https://a.example"+path, ""); body != want {
+			t.Errorf("%s: the backend hears %s, want %s", path, body, want)
+		}
+	}
+}
+
 func TestForwardAuthRefuses(t *testing.T) {
 	t.Parallel()
 	eachAsked(t, func(t *testing.T, w *world, c *http.Client, a *authService) {

@@ -74,7 +74,7 @@ func plainFate(name []byte) fate {
 	case 'e':
 		return oneOf(name, "expect")
 	case 'f':
-		return oneOf(name, "forwarded") | unlessPassed(name, "front-end-https")
+		return oneOf(name, "forwarded", "front-end-https")
 	case 'h':
 		return oneOf(name, "host", "http2-settings")
 	case 'k':
@@ -116,7 +116,7 @@ func fateOfX(name []byte) fate {
 	case 'o':
 		return startsWith(name, "x-original-")
 	case 'r':
-		return oneOf(name, "x-real-ip", "x-request-id", "x-remote-user") | unlessPassed(name, "x-rewrite-url")
+		return oneOf(name, "x-real-ip", "x-request-id", "x-remote-user", "x-rewrite-url")
 	case 's':
 		return startsWith(name, "x-ssl-")
 	case 't':
@@ -155,7 +155,7 @@ func (ex *exchange) passes(name []byte) bool {
 		return false
 	}
 	rules := ex.verdict.Route.Headers()
-	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name)
+	return rules == nil || !named(rules.RequestRemove, rules.RequestSet, name, tenancy.SameVariable)
 }
 
 // fromClient reports whether a field is the client's to say to the backend.
@@ -185,24 +185,29 @@ func (ex *exchange) sayable(name []byte) bool {
 // HTTP/2 has no such thing.
 func (ex *exchange) nominated(name []byte) bool { return ex.head != nil && ex.head.Nominated(name) }
 
-// named reports whether a rule removes or replaces the field.
-func named(remove []string, set []tenancy.Field, name []byte) bool {
-	for _, r := range remove {
-		if http1.EqualFold(name, r) {
+// named reports whether a rule removes or replaces a field: one of that name, or one
+// that is the same to its reader.
+func named(remove []string, set []tenancy.Field, name []byte, same func(rule string, name []byte) bool) bool {
+	for _, rule := range remove {
+		if same(rule, name) {
 			return true
 		}
 	}
 	for i := range set {
-		if http1.EqualFold(name, set[i].Lower) {
+		if same(set[i].Lower, name) {
 			return true
 		}
 	}
 	return false
 }
 
+// sameName reports whether two names are the same to who reads messages by the
+// letter (RFC 9110 section 5.1).
+func sameName(rule string, name []byte) bool { return http1.EqualFold(name, rule) }
+
 // appendRequest appends the head that goes to a backend: the request line byte
-// for byte but for a path that the route rewrites, Host, what passes of the client's fields in their order, then what
-// we say. Expect is repeated only while its answer is awaited.
+// for byte but for a path that the route rewrites, Host, what passes of the client's
+// fields in their order, then what we say. Expect is repeated only while its answer is awaited.
 func (ex *exchange) appendRequest(b []byte, to *pool.Backend) []byte {
 	b = append(b, ex.method...)
 	b = append(b, ' ')

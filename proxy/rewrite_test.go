@@ -1,6 +1,9 @@
 package proxy
 
 import (
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,9 +17,9 @@ func TestRequestFate(t *testing.T) {
 			X-Original-URL X-Original-Host X-Original-For Client-Cert Client-Cert-Chain
 			X-SSL-Client-Cert X-SSL-Client-Verify X-ARR-ClientCert X-ARR-SSL X-Auth-User X-Mirrored X_Mirrored X-Tenant X-Request-Id X-Request-ID Proxy
 			X_Forwarded_For X.Forwarded.For X_Real-IP Content_Length Transfer_Encoding X_Tenant
-			X!Forwarded-For X~Tenant X_Auth+User Content|Length
+			Front-End-Https X-Rewrite-URL X!Forwarded-For X~Tenant X_Auth+User Content|Length
 			Remote-User REMOTE_USER X-Remote-User Remote-Addr Ssl-Client-Verify SSL_CLIENT_S_DN Proxy-Client-IP WL-Proxy-Client-IP`,
-		passable: `Front-End-Https X-Rewrite-URL X-HTTP-Method-Override My_Header a.b X_Custom`,
+		passable: `X-HTTP-Method-Override My_Header a.b X_Custom`,
 		kept: `Accept Cookie Authorization Content-Type Content-Encoding Cache-Control X-Custom X-Frame-Options Origin Range
 			If-None-Match X-Auth X-Forward X-Originally X Xy Proxy-Status T Sec-WebSocket-Key Early-Data Via X-Odd! $x`,
 	} {
@@ -35,6 +38,32 @@ func TestRequestFate(t *testing.T) {
 		if got := requestFate([]byte(name)); got != passable {
 			t.Errorf("%s: %d, want passable", name, got)
 		}
+	}
+}
+
+// TestRulesHoldForOtherSpellings: what the operator sets or removes does not come
+// from a client by a name that a backend takes for the same.
+func TestRulesHoldForOtherSpellings(t *testing.T) {
+	t.Parallel()
+	w := newWorldOn(t, map[string]string{"acme": `
+hosts: [a.example]
+access: {public: "a test"}
+backends: ["{backend}"]
+headers: {request: {set: {X-Backend-Token: real}, remove: [X-Debug-Mode]}}
+pass_headers: [X_Debug_Mode]
+`}, planeOf(t))
+	w.answerWith(func(rw http.ResponseWriter, r *http.Request) {
+		for name, values := range r.Header {
+			if strings.HasPrefix(name, "X") && (strings.Contains(name, "oken") || strings.Contains(name, "ode") || strings.Contains(name, "ther")) {
+				fmt.Fprintln(rw, name, values)
+			}
+		}
+	})
+	_, body := w.send(w.client("direct", "127.0.0.1", false), http.MethodGet, "https://a.example/",
+		"X~Backend~Token: forged\nX!Debug!Mode: 1\nX_Debug_Mode: 1\nX-Debug-Mode: 1\nX-Other: x")
+	lines := slices.Sorted(strings.Lines(body))
+	if got := strings.Join(lines, ""); got != "X-Backend-Token [real]\nX-Other [x]\n" {
+		t.Errorf("the backend sees\n%s", got)
 	}
 }
 

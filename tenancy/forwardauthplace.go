@@ -19,29 +19,33 @@ func (r *Route) AuthKeys() []string { return r.authKeys }
 // the service sets one or not. It does not allocate.
 func (r *Route) Vouched(name []byte) bool {
 	for _, vouched := range r.vouched {
-		if sameVariable(vouched, name) {
+		if SameVariable(vouched, name) {
 			return true
 		}
 	}
 	return false
 }
 
-// sameVariable compares lowered, which has letters, digits and hyphens alone, with
-// name, of which everything that is neither letter nor digit counts as a hyphen.
-func sameVariable(lowered string, name []byte) bool {
+// SameVariable reports whether programs that turn names of fields into variables, as
+// CGI does (RFC 3875 section 4.1.18), may take name for lowered: to them, whatever
+// is neither letter nor digit is the same.
+func SameVariable(lowered string, name []byte) bool {
 	if len(lowered) != len(name) {
 		return false
 	}
 	for i, c := range name {
-		c = lower(c)
-		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9') {
-			c = '-'
-		}
-		if c != lowered[i] {
+		if variableByte(c) != variableByte(lowered[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func variableByte(c byte) byte {
+	if c = lower(c); 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
+		return c
+	}
+	return '-'
 }
 
 // AuthServices returns the auth services of all levels. The Index of each is its

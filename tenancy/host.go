@@ -111,6 +111,13 @@ func (h *Host) Admits(client netip.Addr, m ipallow.Moment) bool {
 	return admits(h.tenant.levels, client, m) == nil && admits(h.site.levels, client, m) == nil
 }
 
+// AdmitsEverybody reports whether a request that meets r may come from anywhere, as
+// far as tenant, host and routes are asked: who sends it is not known by an address
+// then. It does not allocate.
+func (h *Host) AdmitsEverybody(r *Route) bool {
+	return everybody(h.tenant.levels) && everybody(h.site.levels) && everybody(r.levels)
+}
+
 // Identity is what a TLS connection is bound to: requests on it may name hosts
 // of this tenant and policy alone, and its tickets resume for them alone.
 type Identity struct {

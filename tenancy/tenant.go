@@ -69,6 +69,16 @@ func admits(levels []level, client netip.Addr, m ipallow.Moment) (refusing *leve
 	return nil
 }
 
+// everybody reports whether each of levels admits all clients, but for some.
+func everybody(levels []level) bool {
+	for i := range levels {
+		if !levels[i].access.Everybody() {
+			return false
+		}
+	}
+	return true
+}
+
 // hiding returns the first level that refuses client as if the host did not
 // exist: by handshake or, where also404 is set, by 404.
 func hiding(levels []level, client netip.Addr, m ipallow.Moment, also404 bool) *level {

@@ -10,8 +10,8 @@ import (
 // that fits: the one that it likes best, of those the first of the rules.
 // Identity where it accepts none, asks for a range (what it has of the
 // representation are bytes that are not coded), forbids it (RFC 9111 section
-// 5.2.1.6), or may be made to ask by somebody else's page, see [Probes].
-func (r *Rules) Choose(fields []http1.Field) Coding {
+// 5.2.1.6), or may be made to ask by somebody else's page; see [Probes], also for byAddress.
+func (r *Rules) Choose(fields []http1.Field, byAddress bool) Coding {
 	var accepted weights
 	for i := range fields {
 		switch f := &fields[i]; {
@@ -29,7 +29,7 @@ func (r *Rules) Choose(fields []http1.Field) Coding {
 			best = c
 		}
 	}
-	if best != Identity && Probes(fields) {
+	if best != Identity && Probes(fields, byAddress) {
 		return Identity
 	}
 	return best

@@ -40,12 +40,12 @@ func TestChoose(t *testing.T) {
 		{",,gzip,", Gzip},
 		{strings.Repeat("x,", elementsMax) + "gzip", Identity},
 	} {
-		if got := all().Choose(head("Host: a.example", "Accept-Encoding: "+test.accept)); got != test.want {
+		if got := all().Choose(head("Host: a.example", "Accept-Encoding: "+test.accept), false); got != test.want {
 			t.Errorf("%q: %v, want %v", test.accept, got, test.want)
 		}
 	}
 	gzip := &Rules{codings: []Coding{Gzip}, types: builtinTypes}
-	if got := gzip.Choose(head("Accept-Encoding: br, gzip")); got != Gzip {
+	if got := gzip.Choose(head("Accept-Encoding: br, gzip"), false); got != Gzip {
 		t.Errorf("of rules with gzip alone: %v", got)
 	}
 	for _, fields := range [][]string{
@@ -54,11 +54,11 @@ func TestChoose(t *testing.T) {
 		{"Cache-Control: no-transform", "Accept-Encoding: gzip"},
 		{"Accept-Encoding: gzip", "Cookie: a=b", "Sec-Fetch-Site: cross-site"},
 	} {
-		if got := all().Choose(head(fields...)); got != Identity {
+		if got := all().Choose(head(fields...), false); got != Identity {
 			t.Errorf("%q: %v, want nothing", fields, got)
 		}
 	}
-	if got := all().Choose(head("Accept-Encoding: gzip", "Accept-Encoding: br")); got != Brotli {
+	if got := all().Choose(head("Accept-Encoding: gzip", "Accept-Encoding: br"), false); got != Brotli {
 		t.Errorf("of two fields: %v, want br", got)
 	}
 }
@@ -81,9 +81,17 @@ func TestProbes(t *testing.T) {
 		{[]string{"Authorization: Basic x", "Sec-Fetch-Site: same-origin"}, false},
 		{[]string{"Sec-Fetch-Site: cross-site"}, false},
 	} {
-		if got := Probes(head(test.fields...)); got != test.want {
+		if got := Probes(head(test.fields...), false); got != test.want {
 			t.Errorf("%q: %v, want %v", test.fields, got, test.want)
 		}
+	}
+	for site, want := range map[string]bool{"cross-site": true, "same-site": true, "same-origin": false, "none": false} {
+		if got := Probes(head("Sec-Fetch-Site: "+site), true); got != want {
+			t.Errorf("%s, of users who are known by their address: %v, want %v", site, got, want)
+		}
+	}
+	if Probes(head("Accept: */*"), true) {
+		t.Error("a program is suspected")
 	}
 }
 
@@ -91,7 +99,7 @@ func FuzzChoose(f *testing.F) {
 	f.Add("gzip;q=0.5, br;q=1.000, *;q=0")
 	f.Add(",;q,=;q=.,")
 	f.Fuzz(func(t *testing.T, accept string) {
-		c := all().Choose(head("Accept-Encoding: " + accept))
+		c := all().Choose(head("Accept-Encoding: "+accept), false)
 		lower := strings.ToLower(accept)
 		if c != Identity && !strings.Contains(lower, c.String()) && !strings.Contains(accept, "*") {
 			t.Errorf("%q gets %v", accept, c)
@@ -102,7 +110,7 @@ func FuzzChoose(f *testing.F) {
 func TestChooseDoesNotAllocate(t *testing.T) {
 	r, request, answer := all(), head("Accept-Encoding: gzip, deflate, br, zstd", "Cookie: a=b", "Sec-Fetch-Site: same-origin"), head("Content-Type: Text/HTML")
 	if n := testing.AllocsPerRun(100, func() {
-		if !r.Fits(200, answer, -1) || r.Choose(request) != Zstd {
+		if !r.Fits(200, answer, -1) || r.Choose(request, false) != Zstd {
 			t.Fatal("it does not fit")
 		}
 	}); n != 0 {
@@ -116,7 +124,7 @@ func BenchmarkChoose(b *testing.B) {
 	answer := head("Server: x", "Date: y", "Content-Type: text/html; charset=utf-8", "ETag: \"abc\"", "Cache-Control: private")
 	b.ReportAllocs()
 	for b.Loop() {
-		if !r.Fits(200, answer, -1) || r.Choose(request) != Zstd {
+		if !r.Fits(200, answer, -1) || r.Choose(request, false) != Zstd {
 			b.Fatal("it does not fit")
 		}
 	}

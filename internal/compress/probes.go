@@ -12,12 +12,13 @@ import "gatehouse/internal/http1"
 // Who caused a request stands in Sec-Fetch-Site (Fetch Metadata), which pages
 // cannot write: the pages of that very origin, or the user ("none"), do not
 // attack themselves. Where it says anything else, a cookie or Authorization is
-// enough to be suspected. Where it is missing, the client is a program, whose
+// enough to be suspected, and where users are known byAddress nothing is needed
+// beside it. Where it is missing, the client is a program, whose
 // cookies nobody else's page sends, or a browser from before 2023: a cookie is
 // suspected, Authorization is not, which programs send and old browsers only
 // after a password was typed. The answer's Set-Cookie makes no difference: heads
 // are not coded, and what is looked for stands in a body.
-func Probes(fields []http1.Field) bool {
+func Probes(fields []http1.Field, byAddress bool) bool {
 	site, cookie, authorization := siteUnknown, false, false
 	for i := range fields {
 		switch f := &fields[i]; {
@@ -35,7 +36,7 @@ func Probes(fields []http1.Field) bool {
 	case siteUnknown:
 		return cookie
 	}
-	return cookie || authorization
+	return byAddress || cookie || authorization
 }
 
 // Who caused a request; of two, the larger counts.
