@@ -120,7 +120,7 @@ func TestOpenCircuit(t *testing.T) {
 		if time.Since(opened) > patience {
 			t.Fatal("the backend is not tried again")
 		}
-		time.Sleep(50 * time.Millisecond) // a handshake each time is work enough
+		<-time.After(50 * time.Millisecond) // a handshake each time is work enough
 	}
 	if asked.Load() != 11 {
 		t.Errorf("%d arrived, want 11", asked.Load())
