@@ -44,6 +44,7 @@ func TestBlockByCommand(t *testing.T) {
 	diesWithin(t, goes, inTime)
 	endsWithin(t, idle, inTime)
 	say(t, stays)
+	eventually(t, "the reason is logged", func() bool { return strings.Contains(w.log.String(), `"status":101,"reason":"blocked"`) })
 	if c, err := w.tryDial("127.0.0.2", w.tlsConfig("b.example")); err == nil {
 		t.Errorf("a blocked client gets a handshake from %s", c.RemoteAddr())
 	}

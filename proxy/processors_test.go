@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatehouse/internal/limit"
+	"gatehouse/tenancy"
 )
 
 // TestBellRings: it rings every time, however fast it is rung, and not at all
@@ -231,7 +232,7 @@ func TestWaitEndsWithTheClient(t *testing.T) {
 			_ = c.NetConn().(*net.TCPConn).SetLinger(0)
 			_ = c.NetConn().Close()
 		},
-		"is cut": func(*tls.Conn) { w.server.registry.each(func(w *watch) { w.cutAll() }) },
+		"is cut": func(*tls.Conn) { w.server.registry.each(func(w *watch) { w.cutAll(tenancy.IPNotAllowed) }) },
 	} {
 		w.server.processors.crowded.Store(false)
 		c := w.openIdle()

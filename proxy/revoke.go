@@ -39,10 +39,12 @@ func (s *Server) judgeWatch(snap *snapshot, w *watch, now int64, changed bool) (
 		s.followTenant(snap, c)
 	}
 	switch {
+	case !c.peer.perRequest() && snap.table.Blocks(c.peer.client, now):
+		w.cutAll(tenancy.Blocked)
+		cut = true
 	case !c.peer.believed(snap.table, now),
-		!c.peer.perRequest() && snap.table.Blocks(c.peer.client, now),
 		!c.peer.perRequest() && own && changed && !c.admits(snap.table, now):
-		w.cutAll()
+		w.cutAll(tenancy.IPNotAllowed)
 		cut = true
 	case changed, c.peer.perRequest():
 		cut = w.judgeRequest(snap.table, now)
@@ -111,7 +113,7 @@ func (w *watch) whyCut() tenancy.Reason {
 	if w.requestCut.Load() {
 		return tenancy.Reason(w.cutFor.Load())
 	}
-	return tenancy.IPNotAllowed
+	return tenancy.Reason(w.allCutFor.Load())
 }
 
 // refuseCut answers a request that was cut before its answer began.

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"gatehouse/internal/limit"
+	"gatehouse/tenancy"
 )
 
 // lifetime is what Serve and Shutdown tell each other.
@@ -104,7 +105,7 @@ func (s *Server) drain(ctx context.Context) {
 	case <-ctx.Done():
 	case <-s.lifetime.cut:
 	}
-	s.registry.each((*watch).cutAll)
+	s.registry.each(func(w *watch) { w.cutAll(tenancy.Draining) })
 	<-s.lifetime.open.none()
 }
 

@@ -53,7 +53,7 @@ func (w *watch) sweep(now int64) {
 		w.expireBackend(at)
 	}
 	if at := w.endAt.Load(); due(at, now) {
-		w.cutAll()
+		w.cutAll(tenancy.Draining)
 	}
 	if at := w.totalAt.Load(); due(at, now) {
 		w.expireTotal(at)
@@ -112,12 +112,14 @@ func (w *watch) lookForClient() {
 }
 
 // cutAll ends the connection or stream and whatever is in progress on it.
-func (w *watch) cutAll() {
+func (w *watch) cutAll(why tenancy.Reason) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.target == nil || w.isCut.Swap(true) {
+	if w.target == nil || w.isCut.Load() {
 		return
 	}
+	w.allCutFor.Store(uint32(why))
+	w.isCut.Store(true)
 	w.wakeBackend()
 	w.target.sever()
 }

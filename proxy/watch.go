@@ -77,6 +77,7 @@ type watch struct {
 	isAborted  atomic.Bool
 	isUnheard  atomic.Bool   // the backend in use is gone
 	isCut      atomic.Bool   // the whole of it
+	allCutFor  atomic.Uint32 // a tenancy.Reason: why
 	requestCut atomic.Bool   // only the request in progress
 	cutFor     atomic.Uint32 // a tenancy.Reason: why the request is not admitted any more
 

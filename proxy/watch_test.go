@@ -188,7 +188,7 @@ func TestWatchCutAll(t *testing.T) {
 		defer far.Close()
 		defer backend.Close()
 		c.watch.attach(backend, time.Minute)
-		c.watch.cutAll()
+		c.watch.cutAll(tenancy.IPNotAllowed)
 		if _, err := client.Read(make([]byte, 1)); err == nil {
 			t.Error("the client's connection is open after the cut")
 		}

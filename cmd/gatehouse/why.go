@@ -62,5 +62,8 @@ func printWhy(w io.Writer, y admin.Why) {
 	if y.Status != 0 && y.Status != statusClientGone {
 		answer = fmt.Sprintf("the client was answered %d", y.Status)
 	}
+	if y.Cut {
+		answer += ", which was cut before its end"
+	}
 	fmt.Fprintf(w, "verdict: %s: %s\n", y.Verdict, answer)
 }

@@ -22,6 +22,7 @@ type Why struct {
 
 	Verdict string `json:"verdict"`          // "forward", "redirect" or "refuse REASON"
 	Status  int    `json:"status,omitempty"` // that the client got; 0 for none
+	Cut     bool   `json:"cut,omitempty"`    // a backend's answer had begun, and was cut
 	// Steps are the gates, as the table of now judges the request for the time at
 	// which it came, and then what happened to it.
 	Steps []Step `json:"steps"`

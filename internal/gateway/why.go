@@ -48,6 +48,7 @@ func whyOf(t *tenancy.Table, r proxy.Receipt) admin.Why {
 	for _, try := range r.Tries {
 		w.Backends = append(w.Backends, admin.BackendTry{Backend: try.Backend, Outcome: try.Outcome, TookMillis: millis(try.Took)})
 	}
+	w.Cut = cut(r)
 	if r.Table == 0 {
 		w.Steps = append(w.Steps, admin.Step{Gate: stepHead, Outcome: outcomeRefuse, Text: r.Detail})
 		return w
@@ -117,7 +118,7 @@ func happened(r proxy.Receipt) (steps []admin.Step) {
 		add(stepAuth, outcomeRefuse, "%s: %s", r.Level, reasonWords(r))
 		return steps
 	default:
-		add(stepLimits, outcomeRefuse, "%s: limits.%s: %s", r.Level, r.Limit, reasonWords(r))
+		add(stepLimits, outcomeRefuse, "%s: %s: %s", r.Level, keyOf(r.Limit), reasonWords(r))
 		return steps
 	}
 	for _, try := range r.Tries {
@@ -128,6 +129,8 @@ func happened(r proxy.Receipt) (steps []admin.Step) {
 		add(stepBackend, outcome, "%s %s, after %s", try.Backend, try.Outcome, spell(try.Took))
 	}
 	switch {
+	case cut(r):
+		add(stepAnswer, outcomeRefuse, "%d, cut with %d bytes of body, after %s: %s", r.Status, r.BytesOut, spell(r.Took), reasonWords(r))
 	case r.Reason != tenancy.NoReason:
 		add(stepAnswer, outcomeRefuse, "%s", reasonWords(r))
 	case r.Status != 0:
@@ -135,6 +138,23 @@ func happened(r proxy.Receipt) (steps []admin.Step) {
 	}
 	return steps
 }
+
+// cut reports whether a backend's answer had begun when something ended it.
+func cut(r proxy.Receipt) bool {
+	answered := len(r.Tries) > 0 && r.Tries[len(r.Tries)-1].Answered
+	return answered && r.Reason != tenancy.NoReason && r.Reason.Status() != r.Status
+}
+
+// keyOf is the key of a limit, as it is written.
+func keyOf(limit string) string {
+	if limit == breakerKey {
+		return limit
+	}
+	return "limits." + limit
+}
+
+// breakerKey is what bounds each backend of a pool.
+const breakerKey = "circuit_breaker"
 
 // authKey is where a name and a password are asked for.
 const authKey = "basic_auth"

@@ -88,6 +88,15 @@ func TestWhy(t *testing.T) {
 			func(r *proxy.Receipt) { r.Reason, r.Status, r.Tries = tenancy.Suspended, 503, []proxy.Try{dead} },
 			"refuse suspended", "", "answer/refuse/suspended: cut while it was in progress, since it was not admitted any more",
 		},
+		"cut": {
+			func(r *proxy.Receipt) { r.Reason, r.Tries = tenancy.Blocked, []proxy.Try{lives} },
+			"refuse blocked", "", "backend/pass/10.4.1.11:8080 answered, after 2s; answer/refuse/200, cut with 12 bytes of body, after 3ms: blocked: cut while it was in progress, since it was not admitted any more",
+		},
+		"no room at a backend": {
+			func(r *proxy.Receipt) {
+				r.Reason, r.Status, r.Level, r.Limit = tenancy.TooManyInFlight, 503, `pool "acme /"`, "circuit_breaker"
+			}, "refuse too_many_in_flight", "", "limits/refuse/pool \"acme /\": circuit_breaker: too_many_in_flight",
+		},
 		"malformed head": {
 			func(r *proxy.Receipt) {
 				*r = proxy.Receipt{Reason: tenancy.BadRequest, Status: 400, Detail: "two Host fields"}
