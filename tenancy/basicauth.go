@@ -29,6 +29,7 @@ func (*HashedSpec) ConfType() conf.Type {
 		Unit:    "bcrypt of cost 10 to 14, or argon2id",
 		Pattern: `^\$(2[aby]|argon2id)\$.+$`,
 		Example: "$2a$12$7TYYph8qZvRJVdSS1jHKi.ghDx0D8QY5l/9tQfe8rgk.C3FktG56m",
+		Private: true,
 	}
 }
 

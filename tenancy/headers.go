@@ -177,9 +177,9 @@ func checkValue(name string, value conf.At[string], r *conf.Report) {
 	case len(text) > fieldValueBytesMax:
 		r.Fault(value.Pos, "", "the value of %q has %d bytes; expected at most %d", name, len(text), fieldValueBytesMax)
 	case strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c == 0x7f }):
-		r.Fault(value.Pos, "", "the value %q has a control character; expected one line of text", text)
+		r.Fault(value.Pos, "", "the value of %q has a control character; expected one line of text", name)
 	case strings.TrimSpace(text) != text:
-		r.Fault(value.Pos, "", "the value %q begins or ends with a blank, which no field's value does", text)
+		r.Fault(value.Pos, "", "the value of %q begins or ends with a blank, which no field's value does", name)
 	}
 }
 

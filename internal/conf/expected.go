@@ -10,7 +10,11 @@ import (
 // mismatch records that n is not of the kind that p declares.
 func (w *walk) mismatch(n *yaml.Node, p *plan) bool {
 	if !isNull(n) {
-		return w.fault(n, w.declared().hint(), "%s is %s; expected %s", w.subject(), standing(n), expected(p))
+		is := standing(n)
+		if n.Kind == yaml.ScalarNode && p.private() {
+			is = "text"
+		}
+		return w.fault(n, w.declared().hint(), "%s is %s; expected %s", w.subject(), is, expected(p))
 	}
 	at, hint := n, w.declared().hint()
 	if key := w.key(); key != nil && n.Value == "" {
@@ -68,6 +72,15 @@ func standing(n *yaml.Node) string {
 		return "a list"
 	}
 	return strconv.Quote(n.Value)
+}
+
+// private reports whether p declares secrets, or a container of them: what stands
+// there in their place may be one.
+func (p *plan) private() bool {
+	for p.elem != nil {
+		p = p.elem
+	}
+	return p.typ == secretType || p.scalar.Private
 }
 
 // expected says what p declares, with its article.

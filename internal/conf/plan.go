@@ -57,6 +57,7 @@ type field struct {
 
 var (
 	posType     = reflect.TypeFor[Pos]()
+	secretType  = reflect.TypeFor[Secret]()
 	laterType   = reflect.TypeFor[Later]()
 	wholeType   = reflect.TypeFor[Whole]()
 	scalarType  = reflect.TypeFor[Scalar]()

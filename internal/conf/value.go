@@ -105,6 +105,7 @@ type Type struct {
 	Unit    string // the units that may be written, for the reader
 	Pattern string // what every good text matches, anchored, ECMA-262 and RE2; may be empty
 	Example string
+	Private bool // what is written may be a secret: no finding quotes it
 }
 
 // Refusal is an error of ParseConf with a hint.
