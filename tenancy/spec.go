@@ -93,7 +93,7 @@ type SettingsSpec struct {
 
 // ExchangeSpec is the settings that a route may have as well.
 type ExchangeSpec struct {
-	Timeouts      *TimeoutsSpec      `conf:"timeouts" doc:"how long things may take"`
+	Timeouts      *TimeoutsSpec      `conf:"timeouts" doc:"how long things may take; what has run out is acted on up to a second late"`
 	Headers       *HeadersSpec       `conf:"headers" doc:"fields to set and to remove"`
 	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
 	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
