@@ -108,7 +108,9 @@ func (b *poolBuilder) find(plan *pool.Plan, label string) (p *pool.Pool, known b
 	if p := r.withKey(plan.Key()); p != nil {
 		return p, true
 	}
-	m, owner := b.server.means, r.party
+	// What the pool keeps must not lead back to a running half: each would keep the
+	// one before it.
+	s, m, owner, counts := b.server, b.server.means, r.party, r.metrics
 	return pool.New(b.tenant.ID()+" "+label, plan, pool.Options{
 		Guard:  b.server.mayDial,
 		Names:  b.server.names,
@@ -118,7 +120,7 @@ func (b *poolBuilder) find(plan *pool.Plan, label string) (p *pool.Pool, known b
 		Place:  r.sticky.placing(),
 		Drains: b.drains,
 		Adopt:  func(key string) *pool.Member { return b.former.orphan(key, r) },
-		Notify: func(c pool.Transition) { b.server.backendChanged(r.metrics, c) },
+		Notify: func(c pool.Transition) { s.backendChanged(counts, c) },
 	}), false
 }
 

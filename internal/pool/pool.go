@@ -68,7 +68,8 @@ type Pool struct {
 // New returns the pool of a plan. name tells it from others in errors.
 func New(name string, plan *Plan, o Options) *Pool {
 	p := &Pool{name: name, owner: o.Owner, plan: plan, guard: o.Guard, take: o.Take, give: o.Give, place: o.Place, notify: o.Notify, named: o.Names.of(plan, o.Owner)}
-	p.drains.Store(&o.Drains)
+	drains := o.Drains // and no more of o, whose Adopt leads to former pools
+	p.drains.Store(&drains)
 	// Whoever uses a member that it adopts asks it as soon as that belongs to it.
 	p.view.Store(&view{roster: new(roster)})
 	p.making.Lock()
