@@ -140,9 +140,15 @@ func (c *compilation) compare(r *Result) {
 	r.Force = c.forceReason(r)
 }
 
+// ManyRemoved reports whether that many of the tenants there were are rather a
+// mistake.
+func ManyRemoved(removed, before int) bool {
+	return removed > max(removedFew, before*removedPercent/100)
+}
+
 func (c *compilation) forceReason(r *Result) string {
 	before := len(c.previous.tenants)
-	if n := len(r.Removed); n > max(removedFew, before*removedPercent/100) {
+	if n := len(r.Removed); ManyRemoved(n, before) {
 		return fmt.Sprintf("%d of %d tenants would be removed", n, before)
 	}
 	for _, pattern := range c.w.in.Unmatched {

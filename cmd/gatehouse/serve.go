@@ -19,7 +19,7 @@ func runCommand() *cobra.Command {
 		Args:    exactly(0, "no arguments; the main file goes after -c"),
 	}
 	config := configFlag(cmd)
-	strict := cmd.Flags().Bool("strict", false, "do not start while a tenant's file is broken")
+	strict := cmd.Flags().Bool("strict", false, "do not start while a tenant's file is broken, or those of the last run are missing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return gateway.Run(cmd.Context(), gateway.Options{
 			Config:  configPath(*config),

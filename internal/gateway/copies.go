@@ -73,20 +73,30 @@ func (c *copies) keepOnly(ctx context.Context, tenants []string) {
 	if len(tenants) == 0 {
 		return
 	}
-	keys, err := c.blobs.List(ctx, copiesPrefix)
+	kept, err := c.tenants(ctx)
 	if err != nil {
 		c.log.Warn("the last good copies cannot be listed; those of deleted tenants stay", "err", err)
 		return
 	}
-	known := make(map[string]bool, len(tenants))
-	for _, tenant := range tenants {
-		known[tenant] = true
+	c.keep(nil, without(kept, tenants))
+}
+
+// tenants lists the tenants of which there is a copy.
+func (c *copies) tenants(ctx context.Context) ([]string, error) {
+	keys, err := c.blobs.List(ctx, copiesPrefix)
+	for i, key := range keys {
+		keys[i] = strings.TrimPrefix(key, copiesPrefix)
 	}
-	forget := slices.DeleteFunc(keys, func(key string) bool { return known[strings.TrimPrefix(key, copiesPrefix)] })
-	for i, key := range forget {
-		forget[i] = strings.TrimPrefix(key, copiesPrefix)
+	return keys, err
+}
+
+// without returns those of all that are none of known. It may change all.
+func without(all, known []string) []string {
+	is := make(map[string]bool, len(known))
+	for _, name := range known {
+		is[name] = true
 	}
-	c.keep(nil, forget)
+	return slices.DeleteFunc(all, func(name string) bool { return is[name] })
 }
 
 func (c *copies) wake() {

@@ -29,7 +29,7 @@ import (
 // Options are what the command line says.
 type Options struct {
 	Config  string // main file
-	Strict  bool   // do not start while a tenant's file is broken
+	Strict  bool   // do not start while a tenant's file is broken, or those of the last run are missing
 	Version string
 	Log     *slog.Logger
 	Stdout  io.Writer // where the access log goes if the main file says stdout
@@ -78,6 +78,7 @@ type gateway struct {
 	sealedWith atomic.Pointer[string] // where the keys in use are named, as sealed describes it
 	lastReload atomic.Pointer[admin.ReloadResult]
 	serving    atomic.Bool
+	absent     atomic.Pointer[absence] // nil: no tenant of the last run is missed
 	announced  atomic.Bool
 }
 
@@ -144,6 +145,9 @@ func (g *gateway) loadFirst(ctx context.Context) (*loaded, error) {
 	if !first.result.Applicable() || g.options.Strict && len(first.result.Quarantined) > 0 {
 		return nil, faultsError(findings)
 	}
+	if err := g.missAtStart(ctx, first); err != nil {
+		return nil, err
+	}
 	g.listeners = first.table.Listeners()
 	g.mayFetch = first.table.FetchRules()
 	g.startedWith = g.loader.startKeys(g.started, g.listeners)
@@ -178,7 +182,9 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	parts.Go(func() { _ = rotator.Run(background) }) // ends with its context alone
 	g.startSets(background, &parts)
 	g.apply(background, first)
-	g.copies.keepOnly(background, first.files)
+	if g.absent.Load() == nil {
+		g.copies.keepOnly(background, first.files)
+	}
 	parts.Go(func() { g.copies.run(background) })
 	parts.Go(func() { g.levers.run(background) })
 	parts.Go(func() { g.canaries.run(background) })

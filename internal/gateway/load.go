@@ -64,8 +64,9 @@ type loaded struct {
 	issuance  issuance
 	table     *tenancy.Table
 	result    *tenancy.Result
-	files     []string // ids of the tenants that have a file, whatever it says
-	folders   []string // what must be watched
+	files     []string        // ids of the tenants that have a file, whatever it says
+	unmatched map[string]bool // patterns of include that match no file
+	folders   []string        // what must be watched
 }
 
 // admission is who may use the doors for operators; nil admits all.
@@ -134,6 +135,10 @@ func (l *loader) input(next *loaded, listeners []*tenancy.Listener, sets *ipallo
 	tenants, unmatched := tenancy.ReadTree(files, config.Include, r)
 	for i := range tenants {
 		next.files = append(next.files, tenants[i].ID)
+	}
+	next.unmatched = make(map[string]bool, len(unmatched))
+	for _, pattern := range unmatched {
+		next.unmatched[pattern] = true
 	}
 	return tenancy.Input{
 		Main: &config.MainSpec, MainFile: l.path, MainText: next.text,

@@ -108,6 +108,10 @@ func (g *gateway) reloadOnce(ctx context.Context, r request) admin.ReloadResult 
 		g.apply(ctx, next)
 	}
 	result.Generation = g.current.Load().table.Generation() // orders may have come meanwhile
+	if result.Applied {
+		g.missNoMore(ctx, next, r.force)
+		result.Notes = append(result.Notes, g.absenceNotes()...)
+	}
 	g.metrics.Reloaded(outcome)
 	g.watch(former, next, result.Applied)
 	result.TookMillis = float64(time.Since(start).Microseconds()) / 1000

@@ -21,6 +21,9 @@ func (g *gateway) ready() error {
 	if !g.serving.Load() {
 		return errors.New("not accepting yet")
 	}
+	if a := g.absent.Load(); a != nil {
+		return a
+	}
 	return nil
 }
 
