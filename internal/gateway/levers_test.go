@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -128,22 +127,19 @@ func TestLeverBookOfAClockAhead(t *testing.T) {
 func TestLeverBookBound(t *testing.T) {
 	t.Parallel()
 	b := newLeverBook(store.NewMem(), quiet())
-	fill := func(tenants, why int) error {
+	suspend := func(why int) error {
 		_, err := b.change(time.Now(), func(l *tenancy.Levers) error {
-			l.Suspended = make(map[string]tenancy.Order, tenants)
-			for i := range tenants {
-				l.Suspended[strconv.Itoa(i)] = tenancy.Order{Why: strings.Repeat("<", why)}
-			}
+			l.Suspended = map[string]tenancy.Order{"acme": {Why: strings.Repeat("<", why)}}
 			return nil
 		})
 		return err
 	}
-	must(t, fill(closedTenantsMax, 1400))
-	if err := fill(closedTenantsMax, 1700); err == nil || len(b.orders().Suspended["0"].Why) != 1400 {
+	must(t, suspend(1))
+	if err := suspend(leversBytesMax); err == nil || len(b.orders().Suspended["acme"].Why) != 1 {
 		t.Errorf("more than the state takes is ordered: %v", err)
 	}
-	b.text = make([]byte, store.MaxValueBytes) // as a former version has left it
-	must(t, fill(closedTenantsMax, 1500))
+	b.text = make([]byte, store.MaxValueBytes) // as a former program has left it
+	must(t, suspend(leversBytesMax))
 	if !b.write(t.Context()) {
 		t.Error("the state does not take it")
 	}
