@@ -16,6 +16,9 @@
 //   - doc, default, example are for the reader. The decoder applies no
 //     default: a value that is not written stays zero, and says so by Set.
 //   - enum:"a|b|c" lists the only words the value may be.
+//   - also:"interval,period" lists what other programs call the key, in lower
+//     case and without hyphens and underscores; on and off are what stands here
+//     for the words of a switch. Hints alone are made of them.
 //
 // Embedded structs are inlined. A field without a conf tag is left alone,
 // except one of type [Pos], which receives the position of the map it is in.
@@ -25,7 +28,8 @@
 //
 // string, bool, int (only where no unit belongs), structs and pointers to
 // structs, [At], [List], [OneOrMany], [Map], and whatever implements [Scalar].
-// A [Later] field names keys that a later version will have. A declaration
+// A [Later] field names keys that a later version will have, an [Elsewhere]
+// field those that are looked for here and stand in another place. A declaration
 // outside these rules is a mistake of the program and panics when it is first
 // used.
 //

@@ -14,9 +14,9 @@ func (w *walk) mismatch(n *yaml.Node, p *plan) bool {
 		if n.Kind == yaml.ScalarNode && p.private() {
 			is = "text"
 		}
-		return w.fault(n, w.declared().hint(), "%s is %s; expected %s", w.subject(), is, expected(p))
+		return w.fault(n, w.hintFor(n, w.declared()), "%s is %s; expected %s", w.subject(), is, expected(p))
 	}
-	at, hint := n, w.declared().hint()
+	at, hint := n, w.hint(w.declared())
 	if key := w.key(); key != nil && n.Value == "" {
 		at = key // nothing is written, so nothing has a place
 		if strings.Contains(key.Value, ":") {
@@ -119,11 +119,16 @@ func listed(words []string, conjunction string) string {
 	for i, word := range words {
 		quoted[i] = strconv.Quote(word)
 	}
-	last := len(quoted) - 1
+	return inRow(quoted, conjunction)
+}
+
+// inRow writes words in a row as they are: a, b or c.
+func inRow(words []string, conjunction string) string {
+	last := len(words) - 1
 	if last == 0 {
-		return quoted[0]
+		return words[0]
 	}
-	return strings.Join(quoted[:last], ", ") + " " + conjunction + " " + quoted[last]
+	return strings.Join(words[:last], ", ") + " " + conjunction + " " + words[last]
 }
 
 func withArticle(noun string) string {

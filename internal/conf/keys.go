@@ -16,7 +16,7 @@ func (w *walk) keys(n *yaml.Node, p *plan, v reflect.Value) bool {
 		}
 		f := p.byName[key.Value]
 		if f == nil {
-			return w.unknown(key, p)
+			return w.unknown(key, value, p)
 		}
 		written[f] = true
 		return w.below(step{key: key, within: p}, value, f.plan, v.FieldByIndex(f.index))
@@ -69,7 +69,7 @@ func (w *walk) complete(n *yaml.Node, p *plan, written map[*field]bool) bool {
 	var first *field
 	for _, f := range p.fields {
 		if f.required && !written[f] {
-			ok = w.fault(n, f.hint(), "required key %q is missing", f.name)
+			ok = w.fault(n, w.hint(f), "required key %q is missing", f.name)
 		}
 		if f.one {
 			if first == nil {
@@ -85,15 +85,7 @@ func (w *walk) complete(n *yaml.Node, p *plan, written map[*field]bool) bool {
 	case alternative == nil || len(chosen) == 1:
 		return ok
 	case chosen == nil:
-		return w.fault(n, first.hint(), "none of the keys %s is written; expected one", listed(alternative, "and"))
+		return w.fault(n, w.hint(first), "none of the keys %s is written; expected one", listed(alternative, "and"))
 	}
 	return w.fault(n, "", "%s stand together; expected only one of them", listed(chosen, "and"))
-}
-
-// hint shows how the key is written; "" where no example is declared.
-func (f *field) hint() string {
-	if f == nil || f.example == "" {
-		return ""
-	}
-	return "write it like " + f.name + ": " + f.example
 }

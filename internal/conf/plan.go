@@ -37,6 +37,7 @@ type plan struct {
 	fields []*field // in the order of the declaration, embedded ones inlined
 	byName map[string]*field
 	later  []string
+	moved  []moved
 	short  *field
 	checks [][]int // where a Checker is: the struct itself (nil) and exported embedded ones
 	pos    [][]int // fields of type Pos
@@ -53,12 +54,21 @@ type field struct {
 	doc      string
 	def      string
 	example  string
+	also     []string // what others call it, folded
+	on, off  string   // what stands for the words of a switch
+}
+
+// moved is keys that are looked for in a struct and stand elsewhere.
+type moved struct {
+	keys []string // folded
+	to   string
 }
 
 var (
 	posType     = reflect.TypeFor[Pos]()
 	secretType  = reflect.TypeFor[Secret]()
 	laterType   = reflect.TypeFor[Later]()
+	movedType   = reflect.TypeFor[Elsewhere]()
 	wholeType   = reflect.TypeFor[Whole]()
 	scalarType  = reflect.TypeFor[Scalar]()
 	checkerType = reflect.TypeFor[Checker]()
@@ -162,6 +172,7 @@ func containerOf(t reflect.Type, elem func(reflect.Type) *plan) (kind, *plan) {
 func (d *Decoder) fillStruct(p *plan) {
 	p.byName = make(map[string]*field)
 	d.addFields(p, p.typ, nil)
+	p.checkSynonyms()
 	// The method may be promoted from an embedded struct, which is then asked
 	// twice: the report drops what it says the second time.
 	if reflect.PointerTo(p.typ).Implements(checkerType) {
@@ -181,6 +192,8 @@ func (d *Decoder) addFields(p *plan, t reflect.Type, index []int) {
 		switch {
 		case sf.Type == laterType && tagged:
 			p.later = append(p.later, strings.Split(tag, ",")...)
+		case sf.Type == movedType && tagged:
+			p.moved = append(p.moved, moved{strings.Split(tag, ","), sf.Tag.Get("doc")})
 		case sf.Type == wholeType && sf.Anonymous:
 			p.whole = true
 		case tagged:
@@ -196,6 +209,28 @@ func (d *Decoder) addFields(p *plan, t reflect.Type, index []int) {
 	}
 }
 
+// checkSynonyms holds what keys are also called to names that are free.
+func (p *plan) checkSynonyms() {
+	taken := make(map[string]bool)
+	for _, name := range append(p.names(), p.later...) {
+		taken[folded(name)] = true
+	}
+	claim := func(words []string) {
+		for _, word := range words {
+			if word != folded(word) || taken[word] {
+				panic(fmt.Sprintf("conf: %v: %q is a key already, or has case, hyphens or underscores", p.typ, word))
+			}
+			taken[word] = true
+		}
+	}
+	for _, f := range p.fields {
+		claim(f.also)
+	}
+	for _, m := range p.moved {
+		claim(m.keys)
+	}
+}
+
 func (d *Decoder) addField(p *plan, sf reflect.StructField, index []int) {
 	name, options, _ := strings.Cut(sf.Tag.Get("conf"), ",")
 	if !sf.IsExported() || name == "" || p.byName[name] != nil {
@@ -207,6 +242,11 @@ func (d *Decoder) addField(p *plan, sf reflect.StructField, index []int) {
 		doc:     sf.Tag.Get("doc"),
 		def:     sf.Tag.Get("default"),
 		example: sf.Tag.Get("example"),
+		on:      sf.Tag.Get("on"),
+		off:     sf.Tag.Get("off"),
+	}
+	if also := sf.Tag.Get("also"); also != "" {
+		f.also = strings.Split(also, ",")
 	}
 	if enum, ok := sf.Tag.Lookup("enum"); ok {
 		f.plan = d.enumPlan(sf.Type, strings.Split(enum, "|"))

@@ -27,7 +27,7 @@ func (w *walk) scalar(n *yaml.Node, p *plan, v reflect.Value) bool {
 			return w.fault(n, "", "%q is too large", n.Value)
 		}
 		if err != nil {
-			return w.fault(n, "", "%q is not a whole number; expected decimal digits, without quotes", n.Value)
+			return w.fault(n, switchHint(n, w.declared()), "%q is not a whole number; expected decimal digits, without quotes", n.Value)
 		}
 		if p.enum != nil && !slices.Contains(p.enum, n.Value) {
 			return w.fault(n, "", "%q is unknown; expected %s", n.Value, listed(p.enum, "or"))
@@ -35,7 +35,7 @@ func (w *walk) scalar(n *yaml.Node, p *plan, v reflect.Value) bool {
 		v.SetInt(number)
 	case kindString:
 		if p.enum != nil && !slices.Contains(p.enum, n.Value) {
-			return w.fault(n, DidYouMean(n.Value, p.enum), "%q is unknown; expected %s", n.Value, listed(p.enum, "or"))
+			return w.fault(n, w.enumHint(n, p), "%q is unknown; expected %s", n.Value, listed(p.enum, "or"))
 		}
 		v.SetString(n.Value)
 	case kindScalar:
@@ -62,11 +62,12 @@ func wholeNumber(n *yaml.Node) (int64, error) {
 
 // boolHint names the word that is most likely meant.
 func boolHint(text string) string {
-	switch strings.ToLower(text) {
-	case "true", "yes", "on", "y", "1":
+	on, is := switchWord(text)
+	switch {
+	case !is:
+		return ""
+	case on:
 		return "write true"
-	case "false", "no", "off", "n", "0":
-		return "write false"
 	}
-	return ""
+	return "write false"
 }

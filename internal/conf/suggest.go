@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,49 +11,72 @@ import (
 )
 
 // unknown records that the struct p has no such key, and where it may belong.
-func (w *walk) unknown(key *yaml.Node, p *plan) bool {
+func (w *walk) unknown(key, value *yaml.Node, p *plan) bool {
 	if slices.Contains(p.later, key.Value) {
 		return w.fault(key, "", "%q is not in this version", key.Value)
 	}
 	hint := ""
 	if !w.report.Full() {
-		hint = w.keyHint(key.Value, p)
+		hint = w.keyHint(key.Value, written(value), p)
 	}
 	return w.fault(key, hint, "unknown key %q", key.Value)
 }
 
-func (w *walk) keyHint(name string, p *plan) string {
+func (w *walk) keyHint(name string, value *yaml.Node, p *plan) string {
 	if p.short != nil && strings.ContainsAny(name, "./*") {
 		return "write it as " + p.short.name + ": " + strconv.Quote(name) + ", with the other keys beside it"
 	}
 	if strings.Contains(name, ":") {
 		return hintColon
 	}
+	if hint := p.synonym(name); hint != "" {
+		return hint
+	}
 	names := p.names()
 	near, distance := nearest(name, names)
 	if near != "" && distance <= 1 {
 		return "did you mean " + strconv.Quote(near) + "?"
 	}
-	if hint := w.elsewhere(name, p); hint != "" {
+	if hint := w.elsewhere(name, value, p); hint != "" {
 		return hint
 	}
 	return DidYouMean(name, names)
 }
 
+// synonym says what p calls a key that others call name, or where it stands.
+func (p *plan) synonym(name string) string {
+	if len(name) > maxSuggestBytes {
+		return ""
+	}
+	word := folded(name)
+	for _, f := range p.fields {
+		if slices.Contains(f.also, word) {
+			return strings.TrimSuffix("did you mean "+strconv.Quote(f.name)+"? "+f.hint(), " ")
+		}
+	}
+	for _, m := range p.moved {
+		if slices.Contains(m.keys, word) {
+			return m.to
+		}
+	}
+	return ""
+}
+
 // elsewhere says where a key belongs that is declared one level up or down, or
-// beside what it stands below.
-func (w *walk) elsewhere(name string, p *plan) string {
-	if holders := p.holders(name); holders != nil {
+// beside what it stands below, for values like this one: another block often has
+// a key of the same name that is something else.
+func (w *walk) elsewhere(name string, value *yaml.Node, p *plan) string {
+	if holders := p.holders(name, value, true); holders != nil {
 		return strconv.Quote(name) + " belongs below " + listed(holders, "or")
 	}
 	for _, s := range slices.Backward(w.path) {
 		if s.within == nil {
 			continue // a name of the operator's, or an item
 		}
-		if s.within.byName[name] != nil {
+		if f := s.within.byName[name]; f != nil && takes(value, f.plan) {
 			return strconv.Quote(name) + " belongs beside " + strconv.Quote(s.key.Value) + ", not below it"
 		}
-		if holders := s.within.holders(name); holders != nil {
+		if holders := s.within.holders(name, value, false); holders != nil {
 			return strconv.Quote(name) + " belongs below " + listed(holders, "or")
 		}
 		return ""
@@ -60,15 +84,50 @@ func (w *walk) elsewhere(name string, p *plan) string {
 	return ""
 }
 
-// holders returns the keys of p below which name is declared.
-func (p *plan) holders(name string) []string {
+// holders returns the keys of p below which name is declared for such a value;
+// those that take any text only if anyText is set.
+func (p *plan) holders(name string, value *yaml.Node, anyText bool) []string {
 	var keys []string
 	for _, f := range p.fields {
-		if inner := f.plan.declared(); inner != nil && inner.byName[name] != nil {
+		inner := f.plan.declared()
+		if inner == nil || inner.byName[name] == nil {
+			continue
+		}
+		if held := inner.byName[name].plan; takes(value, held) && (anyText || !held.anyText()) {
 			keys = append(keys, f.name)
 		}
 	}
 	return keys
+}
+
+// anyText reports whether p is text that may say anything.
+func (p *plan) anyText() bool {
+	for p.elem != nil {
+		p = p.elem
+	}
+	return p.kind == kindString && p.enum == nil
+}
+
+// takes reports whether n may be meant for p. Of maps, lists and long texts the
+// kind alone is looked at.
+func takes(n *yaml.Node, p *plan) bool {
+	switch {
+	case isNull(n):
+		return true
+	case !fits(n, p):
+		return false
+	case n.Kind != yaml.ScalarNode || len(n.Value) > maxSuggestBytes:
+		return true
+	}
+	for p.elem != nil || p.kind == kindStruct {
+		if p.kind == kindStruct {
+			p = p.short.plan
+		} else {
+			p = p.elem
+		}
+	}
+	trial := walk{report: new(Report)}
+	return trial.scalar(n, p, reflect.New(p.typ).Elem())
 }
 
 // declared returns the struct that p holds, directly or in a container.

@@ -84,6 +84,11 @@ func (m Map[T]) Get(key string) *Entry[T] {
 // have yet: conf:"health,limits". Whoever writes one is told just that.
 type Later struct{}
 
+// Elsewhere is the type of a field whose tag lists keys that are looked for in
+// this struct and stand in another place, which doc says: conf:"connections"
+// doc:"connections of one client are bounded by limits of listen.https".
+type Elsewhere struct{}
+
 // Whole is embedded in a struct whose keys stand or fall together, such as
 // "one of file, env, credential": [Merge] replaces it as a whole.
 type Whole struct{}
