@@ -18,18 +18,18 @@ import (
 type CanarySpec struct {
 	Pos      conf.Pos
 	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends,required" doc:"where those requests go; what cannot be taken there goes to the backends beside it" example:"pool:next"`
-	Weight   conf.At[conf.Percent]            `conf:"weight" default:"0%" doc:"how many of the requests go there; with sticky, how many of the clients" example:"5%"`
+	Weight   conf.At[conf.Percent]            `conf:"weight" default:"0%" doc:"how many of the requests go there; with sticky, how many of the clients" example:"5%" also:"percent,share"`
 	Header   conf.Map[conf.At[string]]        `conf:"header" doc:"requests that have one of these fields with this value go there, whatever weight says" example:"{X-Canary: always}"`
 	Cookie   conf.Map[conf.At[string]]        `conf:"cookie" doc:"the same of cookies" example:"{canary: always}"`
 	Sticky   conf.At[conf.OrOff[StickyTime]]  `conf:"sticky" default:"off" doc:"for how long a client stays where weight has put it, 1m to 90d: by a signed cookie that names no backend. A greater weight takes in more clients and sends none back" example:"1d"`
-	AbortIf  *AbortSpec                       `conf:"abort_if" default:"off" doc:"when no more requests go there, until the canary is written otherwise"`
+	AbortIf  *AbortSpec                       `conf:"abort_if" default:"never" doc:"when no more requests go there, until the canary is written otherwise"`
 }
 
 // AbortSpec is when a canary is given up, as written.
 type AbortSpec struct {
-	Errors conf.At[conf.Percent]  `conf:"errors,required" doc:"share of the canary's requests that fail, 1% to 100%: it is not reached, does not answer in time or not in order, or answers 500 to 599" example:"5%"`
-	Of     conf.At[int]           `conf:"of" default:"100" doc:"how many requests there must have been within that time, 1 to 1000000" example:"200"`
-	Within conf.At[conf.Duration] `conf:"within" default:"1m" doc:"over how long they are counted, 10s to 1h" example:"5m"`
+	Errors conf.At[conf.Percent]  `conf:"errors,required" doc:"share of the canary's requests that fail, 1% to 100%: it is not reached, does not answer in time or not in order, or answers 500 to 599" example:"5%" also:"errorrate,rate,share"`
+	Of     conf.At[int]           `conf:"of" default:"100" doc:"how many requests there must have been within that time, 1 to 1000000" example:"200" also:"requests,minrequests"`
+	Within conf.At[conf.Duration] `conf:"within" default:"1m" doc:"over how long they are counted, 10s to 1h" example:"5m" also:"window,period"`
 }
 
 // StickyTime is for how long a client stays where it was put.

@@ -14,12 +14,12 @@ import (
 // each level's stands alone, and all must admit.
 type ForwardAuthSpec struct {
 	Pos        conf.Pos
-	URL        conf.At[string]        `conf:"url,required,short" doc:"what is asked about each request: http:// or https://, a host, and a path; it is a backend by all rules, and an https one is always verified" example:"https://auth.acme.internal/verify"`
+	URL        conf.At[string]        `conf:"url,required,short" doc:"what is asked about each request: http:// or https://, a host, and a path; it is a backend by all rules, and an https one is always verified" example:"https://auth.acme.internal/verify" also:"address,uri"`
 	CA         conf.At[string]        `conf:"ca" default:"the system's roots" doc:"PEM file of the authorities that may sign its certificate" example:"ca/acme.pem"`
 	ServerName conf.At[string]        `conf:"server_name" default:"the host of url" doc:"name that its certificate must carry, sent as SNI" example:"auth.acme.internal"`
 	Shared     conf.At[bool]          `conf:"shared" default:"false" doc:"another tenant may use the same address if it says so too" example:"true"`
 	Timeout    conf.At[conf.Duration] `conf:"timeout" default:"5s" doc:"how long all of it may take, 50ms to 1m; what is not answered by then is refused" example:"2s"`
-	ToBackend  conf.List[string]      `conf:"to_backend" default:"[]" doc:"fields of its answer that the backend gets; a client's of these names are always removed" example:"[Remote-User, Remote-Groups]"`
+	ToBackend  conf.List[string]      `conf:"to_backend" default:"[]" doc:"fields of its answer that the backend gets; a client's of these names are always removed" example:"[Remote-User, Remote-Groups]" also:"headers,responseheaders,authresponseheaders,copyheaders"`
 	ToClient   conf.List[string]      `conf:"to_client" default:"[Cache-Control, Location, Set-Cookie, WWW-Authenticate]" doc:"fields of a refusal that the client gets; cookies also with what is admitted" example:"[Location, Set-Cookie]"`
 }
 

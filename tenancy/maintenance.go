@@ -18,9 +18,9 @@ type MaintenanceSpec struct {
 	Pos    conf.Pos
 	From   conf.At[string]              `conf:"from" doc:"when it begins: a date and time with its zone, or with every the time of day; without from and now, a command alone opens it" example:"2026-12-06T22:00 Europe/Riga"`
 	Every  conf.OneOrMany[string]       `conf:"every" enum:"day|mon|tue|wed|thu|fri|sat|sun" doc:"the days on which it begins, week by week" example:"[sat, sun]"`
-	Zone   conf.At[string]              `conf:"zone" default:"the one in from" doc:"time zone that from is in" example:"Europe/Riga"`
-	For    conf.At[conf.Duration]       `conf:"for" doc:"how long it takes from there, whatever the clocks do meanwhile, 1m to 30d; with every at most 1d" example:"2h"`
-	Now    conf.At[bool]                `conf:"now" default:"false" doc:"it is open until this is taken out" example:"true"`
+	Zone   conf.At[string]              `conf:"zone" default:"the one in from" doc:"time zone that from is in" example:"Europe/Riga" also:"timezone,tz"`
+	For    conf.At[conf.Duration]       `conf:"for" doc:"how long it takes from there, whatever the clocks do meanwhile, 1m to 30d; with every at most 1d" example:"2h" also:"to,until,till,duration"`
+	Now    conf.At[bool]                `conf:"now" default:"false" doc:"it is open until this is taken out" example:"true" also:"on,enabled,active"`
 	Bypass conf.List[ipallow.EntrySpec] `conf:"bypass" default:"[]" doc:"who is let past it, of those whom access admits" example:"[set:our-noc]"`
 	Page   conf.At[string]              `conf:"page" default:"our own" doc:"file with the page that is shown, HTML in UTF-8, at most 64 KiB" example:"pages/acme.html"`
 }

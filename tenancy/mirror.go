@@ -14,7 +14,7 @@ import (
 type MirrorSpec struct {
 	Pos      conf.Pos
 	Backends conf.OneOrMany[pool.BackendSpec] `conf:"backends,required" doc:"where the copies go; what is answered there is thrown away" example:"pool:shadow"`
-	Share    conf.At[conf.Percent]            `conf:"share" default:"100%" doc:"how many of the requests are copied" example:"10%"`
+	Share    conf.At[conf.Percent]            `conf:"share" default:"100%" doc:"how many of the requests are copied" example:"10%" also:"percent,weight"`
 	Methods  conf.List[string]                `conf:"methods" enum:"GET|HEAD|OPTIONS|PUT|DELETE|POST|PATCH" default:"[GET, HEAD, OPTIONS, PUT, DELETE]" doc:"which requests are copied. POST and PATCH are done twice where both sides work on the same data" example:"[GET, HEAD]"`
 }
 

@@ -14,7 +14,7 @@ type PoolRulesSpec struct {
 	Balance   *pool.BalanceSpec                   `conf:"balance" default:"round_robin" doc:"how requests are shared out among backends: round_robin, least_requests, or a hash of what they carry" example:"least_requests"`
 	Sticky    *pool.StickySpec                    `conf:"sticky" default:"off" doc:"a client stays with the backend that it was placed at: the name of the cookie that says which, or a map" example:"{cookie: app_place, max_age: 8h}"`
 	Ejection  *pool.EjectionSpec                  `conf:"ejection" doc:"when a backend that fails requests gets none for a while; off: never" example:"{failures: 3, first: 30s}"`
-	Breaker   *pool.BreakerSpec                   `conf:"circuit_breaker" default:"off" doc:"how much each backend is given to do at a time; what is more goes to another one, or is 503" example:"{connections: 100, pending: 20}"`
+	Breaker   *pool.BreakerSpec                   `conf:"circuit_breaker" default:"off" doc:"how much each backend is given to do at a time; what is more goes to another one, or is 503" example:"{connections: 100, pending: 20}" off:"{connections: off, pending: off}"`
 	Health    *pool.HealthSpec                    `conf:"health" default:"off" doc:"looking at backends without waiting for a client's request" example:"/healthz"`
 	SlowStart conf.At[conf.OrOff[pool.SlowStart]] `conf:"slow_start" default:"off" doc:"for how long a backend that has come up gets less than its weight says, 1s to 1h: a tenth at first; not where requests are placed by hash" example:"30s"`
 }

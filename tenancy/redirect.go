@@ -14,8 +14,8 @@ import (
 // stands in place of backends.
 type RedirectSpec struct {
 	Pos    conf.Pos
-	To     conf.At[string]   `conf:"to,required,short" doc:"where to: a URL, of which one of http is warned of, or a path of the host that was asked" example:"https://www.acme.example"`
-	Status conf.At[int]      `conf:"status" default:"307" doc:"301, 302, 303, 307 or 308; 307 and 308 keep the method, 301 and 308 are for ever" example:"308"`
+	To     conf.At[string]   `conf:"to,required,short" doc:"where to: a URL, of which one of http is warned of, or a path of the host that was asked" example:"https://www.acme.example" also:"url,target,location"`
+	Status conf.At[int]      `conf:"status" default:"307" doc:"301, 302, 303, 307 or 308; 307 and 308 keep the method, 301 and 308 are for ever" example:"308" also:"code,statuscode"`
 	Keep   conf.List[string] `conf:"keep" enum:"rest|path|query" default:"[rest, query], nothing where to has a query or fragment" doc:"what of the request follows: rest, its path behind the prefix of the route that says this; path, all of it; query" example:"[path, query]"`
 }
 

@@ -11,7 +11,7 @@ import (
 // RetriesSpec is how often a request may be offered to a backend, as written.
 type RetriesSpec struct {
 	Pos      conf.Pos
-	Attempts conf.At[int]                   `conf:"attempts" default:"3" doc:"how many backends a request is offered to, each once, 1 to 3; with 1 it is refused when the first has failed it. A rested connection that dies is replaced in any case" example:"2"`
+	Attempts conf.At[int]                   `conf:"attempts" default:"3" doc:"how many backends a request is offered to, each once, 1 to 3; with 1 it is refused when the first has failed it. A rested connection that dies is replaced in any case" example:"2" also:"tries,retries" off:"1"`
 	Budget   conf.At[conf.Percent]          `conf:"budget" default:"20%" doc:"how many of the tenant's requests may be sent to one more backend although they have reached one, as a share of all its requests over ten seconds. To pass over a backend that cannot be reached costs nothing. Not on hosts and routes" example:"10%"`
 	Min      conf.At[conf.OrOff[conf.Rate]] `conf:"min" default:"10/s" doc:"how many of them there may be in any case, 1/s to 1000/s over ten seconds, although the share is less. Not on hosts and routes" example:"5/s"`
 }

@@ -98,19 +98,19 @@ type ExchangeSpec struct {
 	PassHeaders   conf.List[string]  `conf:"pass_headers" default:"[]" doc:"fields that are dropped from requests unless they are listed here; none that says who a client is" example:"[X-HTTP-Method-Override]"`
 	Limits        *LimitsSpec        `conf:"limits" doc:"how much messages may take, how fast bodies must move, and how many requests there may be"`
 	RequestBuffer conf.At[conf.Size] `conf:"request_buffer" default:"64KiB" doc:"a request body up to this length is read before a backend is taken; 0B reads none" example:"256KiB"`
-	Retries       *RetriesSpec       `conf:"retries" doc:"how often a request may be offered to one more backend when one has failed it, where that can do no harm"`
+	Retries       *RetriesSpec       `conf:"retries" doc:"how often a request may be offered to one more backend when one has failed it, where that can do no harm" off:"{attempts: 1}"`
 	PoolRulesSpec
 	Compression *compress.Spec `conf:"compression" default:"off" doc:"answers are compressed for clients that take it. Not where another site has caused a request that carries a cookie: the length would tell what stands in the answer"`
 
-	Maintenance conf.OneOrMany[MaintenanceSpec] `conf:"maintenance" default:"[]" doc:"when it is closed: requests that access admits are answered with 503 and a page. A narrower level's windows replace those of wider ones; [] is never"`
+	Maintenance conf.OneOrMany[MaintenanceSpec] `conf:"maintenance" default:"[]" doc:"when it is closed: requests that access admits are answered with 503 and a page. A narrower level's windows replace those of wider ones; [] is never" example:"{from: 2026-12-06T22:00 Europe/Riga, for: 2h}" on:"{now: true}" off:"[]"`
 }
 
 // LimitsSpec bounds what messages may take, and how much of them there may be.
 type LimitsSpec struct {
-	Body            conf.At[conf.OrOff[conf.Size]]  `conf:"body" default:"64MiB" doc:"the body of a request, however it comes. One that says that it is longer is 413 before a backend is taken, one that turns out to be so is cut there. off takes any" example:"1GiB"`
-	Requests        conf.At[conf.OrOff[conf.Rate]]  `conf:"requests" default:"off" doc:"how often requests may come, 1/h to 1000000/s, of all clients together; more are 429. Those of host and route hold beside the tenant's" example:"500/s"`
+	Body            conf.At[conf.OrOff[conf.Size]]  `conf:"body" default:"64MiB" doc:"the body of a request, however it comes. One that says that it is longer is 413 before a backend is taken, one that turns out to be so is cut there. off takes any" example:"1GiB" also:"maxbody,bodysize,maxbodysize,clientmaxbodysize"`
+	Requests        conf.At[conf.OrOff[conf.Rate]]  `conf:"requests" default:"off" doc:"how often requests may come, 1/h to 1000000/s, of all clients together; more are 429. Those of host and route hold beside the tenant's" example:"500/s" also:"rate,rps,requestrate"`
 	Burst           conf.At[int]                    `conf:"burst" default:"the number of requests" doc:"how many of requests may come at once, 1 to 1000000, after they were few" example:"1000"`
-	InFlight        conf.At[conf.OrOff[conf.Count]] `conf:"in_flight" default:"off" doc:"requests in progress at a time, 1 to 1000000; more wait in the queue, or are 503. Those of host and route hold beside the tenant's" example:"200"`
+	InFlight        conf.At[conf.OrOff[conf.Count]] `conf:"in_flight" default:"off" doc:"requests in progress at a time, 1 to 1000000; more wait in the queue, or are 503. Those of host and route hold beside the tenant's" example:"200" also:"concurrency,concurrent,maxrequests"`
 	Queue           conf.At[int]                    `conf:"queue" default:"in_flight, 100 at most" doc:"how many may wait until others of in_flight are done, first come, first served; at most 10000. More are 503" example:"0"`
 	QueueWait       conf.At[conf.Duration]          `conf:"queue_wait" default:"1s" doc:"how long each may wait, 10ms to 1m; then it is 503" example:"250ms"`
 	WebSockets      conf.At[conf.OrOff[conf.Count]] `conf:"websockets" default:"they count for in_flight" doc:"open WebSockets, 1 to 1000000, apart from in_flight; more are 503" example:"5000"`
@@ -126,25 +126,29 @@ type LimitsSpec struct {
 	Interim         conf.At[int]                    `conf:"interim" default:"16" doc:"1xx answers to one request, 1 to 256; Early Hints come once or twice, progress reports every few seconds. More are 502" example:"100"`
 	MinRate         conf.At[conf.ByteRate]          `conf:"min_rate" default:"240B/s" doc:"what a client must keep up, at most 64KiB/s, for the body of a request until the answer begins, and for the answer, over the time for which it is waited for; a modem of 2,400 baud can. A request that comes more slowly is 408, an answer that is taken more slowly is cut. off holds nobody to a rate" example:"1KiB/s"`
 	MinRateAfter    conf.At[conf.Duration]          `conf:"min_rate_after" default:"10s" doc:"how long a client may fall behind min_rate, 2s to 10m, and as long again as it was ahead, up to idle" example:"30s"`
+
+	Elsewhere conf.Elsewhere `conf:"connections,maxconnections,maxconns,handshakes" doc:"limits of a listener, below listen.https of the main file, bound the connections of a client; circuit_breaker bounds those to a backend"`
 }
 
 // ClientLimitsSpec bounds how much of it one client address may have.
 type ClientLimitsSpec struct {
-	Requests conf.At[conf.OrOff[conf.Rate]]  `conf:"requests" default:"off" doc:"how often one client may send requests; more are 429" example:"20/s"`
+	Requests conf.At[conf.OrOff[conf.Rate]]  `conf:"requests" default:"off" doc:"how often one client may send requests; more are 429" example:"20/s" also:"rate,rps,requestrate"`
 	Burst    conf.At[int]                    `conf:"burst" default:"the number of requests" doc:"how many of them may come at once, 1 to 1000000" example:"40"`
-	InFlight conf.At[conf.OrOff[conf.Count]] `conf:"in_flight" default:"off" doc:"requests of one client in progress at a time, open WebSockets included, 1 to 1000000; more are 503" example:"20"`
+	InFlight conf.At[conf.OrOff[conf.Count]] `conf:"in_flight" default:"off" doc:"requests of one client in progress at a time, open WebSockets included, 1 to 1000000; more are 503" example:"20" also:"concurrency,concurrent,maxrequests"`
+
+	Elsewhere conf.Elsewhere `conf:"connections,maxconnections,maxconns,handshakes" doc:"limits of a listener, below listen.https of the main file, bound the connections of a client"`
 }
 
 // TimeoutsSpec bounds how long things may take.
 type TimeoutsSpec struct {
-	Connect     conf.At[conf.Duration] `conf:"connect" default:"3s" doc:"to reach a backend, its TLS handshake included" example:"1s"`
-	Header      conf.At[conf.Duration] `conf:"header" default:"10s" doc:"until the TLS handshake is done, and until the head of a request is complete; not on routes" example:"5s"`
-	FirstByte   conf.At[conf.Duration] `conf:"first_byte" default:"60s" doc:"until a backend's answer begins" example:"10m"`
+	Connect     conf.At[conf.Duration] `conf:"connect" default:"3s" doc:"to reach a backend, its TLS handshake included" example:"1s" also:"dial"`
+	Header      conf.At[conf.Duration] `conf:"header" default:"10s" doc:"until the TLS handshake is done, and until the head of a request is complete; not on routes" example:"5s" also:"head,requestheader,readheader"`
+	FirstByte   conf.At[conf.Duration] `conf:"first_byte" default:"60s" doc:"until a backend's answer begins" example:"10m" also:"response,backend,responseheader"`
 	Idle        conf.At[conf.Duration] `conf:"idle" default:"60s" doc:"between two bytes of a body" example:"30s"`
 	KeepAlive   conf.At[conf.Duration] `conf:"keep_alive" default:"75s" doc:"how long a connection is kept for the next request; not on routes" example:"30s"`
 	UpgradeIdle conf.At[conf.Duration] `conf:"upgrade_idle" default:"1h" doc:"between two bytes of an upgraded connection, a WebSocket's" example:"10m"`
 
-	Total conf.At[conf.OrOff[conf.Duration]] `conf:"total" default:"off" doc:"from the end of a request's head to the end of its answer, waiting, retries and both bodies included, 1s to 1d; then it is 504, or cut if the answer has begun. Not for WebSockets; off where answers go on, as events do" example:"2m"`
+	Total conf.At[conf.OrOff[conf.Duration]] `conf:"total" default:"off" doc:"from the end of a request's head to the end of its answer, waiting, retries and both bodies included, 1s to 1d; then it is 504, or cut if the answer has begun. Not for WebSockets; off where answers go on, as events do" example:"2m" also:"request,timeout,overall"`
 }
 
 // HeadersSpec changes fields on the way.

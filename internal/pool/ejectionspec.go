@@ -11,7 +11,7 @@ import (
 // EjectionSpec is when a backend that fails requests gets none for a while, as
 // written: a number of failures, off, or a map.
 type EjectionSpec struct {
-	Failures conf.At[conf.OrOff[conf.Count]] `conf:"failures,short" default:"5" doc:"after how many failures in a row, 1 to 1000: it cannot be connected to or verified, resets a fresh connection, is silent for first_byte, or answers 502, 503 or 504. off: never" example:"3"`
+	Failures conf.At[conf.OrOff[conf.Count]] `conf:"failures,short" default:"5" doc:"after how many failures in a row, 1 to 1000: it cannot be connected to or verified, resets a fresh connection, is silent for first_byte, or answers 502, 503 or 504. off: never" example:"3" also:"maxfails,maxfailures,consecutive"`
 	First    conf.At[conf.Duration]          `conf:"first" default:"10s" doc:"for how long at first, 1s to 1h; then one request tries it, and each time that fails the time doubles" example:"30s"`
 	Longest  conf.At[conf.Duration]          `conf:"longest" default:"5m" doc:"what that time grows to, first to 24h" example:"1m"`
 	Share    conf.At[conf.Percent]           `conf:"share" default:"50%" doc:"how much of a pool may be ejected at a time, rounded down but at least one backend; the last one never is" example:"25%"`

@@ -14,16 +14,18 @@ import (
 // client, as written: a path, off, or a map.
 type HealthSpec struct {
 	Pos     conf.Pos
-	Path    conf.At[conf.OrOff[CheckPath]] `conf:"path,short" default:"off" doc:"what is asked for by GET on a connection of its own, dialled and verified as for requests" example:"/healthz"`
-	Every   conf.At[conf.Duration]         `conf:"every" default:"5s" doc:"how often, 500ms to 1h, give or take a tenth" example:"10s"`
+	Path    conf.At[conf.OrOff[CheckPath]] `conf:"path,short" default:"off" doc:"what is asked for by GET on a connection of its own, dialled and verified as for requests" example:"/healthz" also:"uri,url,endpoint"`
+	Every   conf.At[conf.Duration]         `conf:"every" default:"5s" doc:"how often, 500ms to 1h, give or take a tenth" example:"10s" also:"interval,period"`
 	Timeout conf.At[conf.Duration]         `conf:"timeout" default:"2s" doc:"how long all of it may take, 50ms to 1m; every at most" example:"1s"`
-	Rise    conf.At[int]                   `conf:"rise" default:"2" doc:"after how many good answers in a row a backend gets requests again, 1 to 100" example:"3"`
-	Fall    conf.At[int]                   `conf:"fall" default:"3" doc:"after how many bad ones in a row it gets none, 1 to 100" example:"2"`
-	Status  conf.OneOrMany[StatusRange]    `conf:"status" default:"200-399" doc:"the statuses of a good answer: one, a range, or a list of these" example:"[200, 204, 300-399]"`
+	Rise    conf.At[int]                   `conf:"rise" default:"2" doc:"after how many good answers in a row a backend gets requests again, 1 to 100" example:"3" also:"healthythreshold,successes"`
+	Fall    conf.At[int]                   `conf:"fall" default:"3" doc:"after how many bad ones in a row it gets none, 1 to 100" example:"2" also:"unhealthythreshold,failures"`
+	Status  conf.OneOrMany[StatusRange]    `conf:"status" default:"200-399" doc:"the statuses of a good answer: one, a range, or a list of these" example:"[200, 204, 300-399]" also:"code,codes,expectedstatus"`
 	Body    conf.At[string]                `conf:"body" default:"any" doc:"text that stands in the first 64 KiB of a good answer's body, at most 1024 bytes" example:"ready"`
 	Port    conf.At[int]                   `conf:"port" default:"the backend's" doc:"port that is asked in place of the backend's own" example:"9000"`
 	Host    conf.At[string]                `conf:"host" default:"the backend's" doc:"what Host says" example:"app.internal"`
 	Start   conf.At[string]                `conf:"start" enum:"up|down" default:"up" doc:"down: a backend that is new gets requests only after its first good answer" example:"down"`
+
+	Elsewhere conf.Elsewhere `conf:"tls,https,ssl,scheme" doc:"checks are by https where the url of the backend begins with https://"`
 }
 
 // CheckPath is the path, and query, of a check.

@@ -26,6 +26,8 @@ type BackendSpec struct {
 	Backup     conf.At[bool]   `conf:"backup" default:"false" doc:"it gets requests only while no backend without backup can take them" example:"true"`
 	State      conf.At[string] `conf:"state" enum:"active|drain|down" default:"active" doc:"drain: it gets no new requests, and those in progress finish; down: the same, and its health is not looked at" example:"drain"`
 	Later      conf.Later      `conf:"client_cert"`
+
+	Elsewhere conf.Elsewhere `conf:"maxconns,maxconnections,connections" doc:"write circuit_breaker: {connections: 100} beside backends"`
 }
 
 // Backend is one compiled backend. It is immutable.

@@ -11,8 +11,8 @@ import (
 // StickySpec is how clients are kept with a backend, as written: the name of a
 // cookie, off, or a map.
 type StickySpec struct {
-	Cookie conf.At[conf.OrOff[CookieName]] `conf:"cookie,short" default:"off" doc:"cookie that brings a client back to the backend that it was placed at, while that takes requests; signed, and it names no backend" example:"app_place"`
-	MaxAge conf.At[conf.Duration]          `conf:"max_age" default:"until the browser is closed, 90d at most" doc:"how long the cookie is good, 1m to 90d from when the client was placed; longer than sessions last" example:"8h"`
+	Cookie conf.At[conf.OrOff[CookieName]] `conf:"cookie,short" default:"off" doc:"cookie that brings a client back to the backend that it was placed at, while that takes requests; signed, and it names no backend" example:"app_place" also:"name"`
+	MaxAge conf.At[conf.Duration]          `conf:"max_age" default:"until the browser is closed, 90d at most" doc:"how long the cookie is good, 1m to 90d from when the client was placed; longer than sessions last" example:"8h" also:"ttl,expires,expiry"`
 }
 
 // CookieName is the name of a cookie (RFC 6265 4.1.1).
