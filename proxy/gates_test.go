@@ -517,8 +517,8 @@ func TestLimitsAreTold(t *testing.T) {
 		}
 	}
 	for limit, want := range map[string]string{
-		"client.requests":  "1/h, 9 at once; now 33% of what the nearest of 1 clients may send at once",
-		"client.in_flight": "5; now 3 of the nearest of 1 clients",
+		"client.requests":  "1/h, 9 at once; now the only client has sent 33% of what may come at once",
+		"client.in_flight": "5; now the only client has 3",
 		"requests":         "1/h, 4 at once; now 75% of what may come at once",
 		"in_flight":        "2, and 1 wait up to 1m; now 2, and 1 wait",
 		"websockets":       "5; now 0",

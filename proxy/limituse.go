@@ -56,12 +56,23 @@ func (b *bound) use(key string, now int64) (used float64, words string) {
 
 // clientRate says how near the nearest of clients is to how often it may come.
 func clientRate(clients int, used float64) (float64, string) {
-	return used, fmt.Sprintf("%.0f%% of what the nearest of %d clients may send at once", 100*used, clients)
+	return used, nearest(clients, fmt.Sprintf("has sent %.0f%% of what may come at once", 100*used))
 }
 
 // clientCount says how near the nearest of clients is to how many it may have.
 func clientCount(clients, most, of int) (float64, string) {
-	return float64(most) / float64(of), fmt.Sprintf("%d of the nearest of %d clients", most, clients)
+	return float64(most) / float64(of), nearest(clients, fmt.Sprintf("has %d", most))
+}
+
+// nearest says what the nearest of clients does.
+func nearest(clients int, does string) string {
+	switch clients {
+	case 0:
+		return "no client"
+	case 1:
+		return "the only client " + does
+	}
+	return fmt.Sprintf("the nearest of %d clients %s", clients, does)
 }
 
 // ListenerLimits lists what one client may have of a listener by the table in

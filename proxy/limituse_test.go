@@ -35,10 +35,10 @@ limits: {requests: 1/h, burst: 4, in_flight: 4, websockets: 2, client: {requests
 		"requests":         {Used: 0.25, Now: "25% of what may come at once"},
 		"in_flight":        {Used: 0.25, Now: "1, and 0 wait"},
 		"websockets":       {Now: "0"},
-		"client.requests":  {Used: 0.125, Now: "12% of what the nearest of 1 clients may send at once"},
-		"client.in_flight": {Used: 0.25, Now: "1 of the nearest of 1 clients"},
-		"connections":      {Used: 0.1, Now: "1 of the nearest of 1 clients"},
-		"handshakes":       {Used: 0.2, Now: "20% of what the nearest of 1 clients may send at once"},
+		"client.requests":  {Used: 0.125, Now: "the only client has sent 12% of what may come at once"},
+		"client.in_flight": {Used: 0.25, Now: "the only client has 1"},
+		"connections":      {Used: 0.1, Now: "the only client has 1"},
+		"handshakes":       {Used: 0.2, Now: "the only client has sent 20% of what may come at once"},
 	}
 	uses := w.server.Stats().Limits["acme"]
 	for _, l := range w.table.Listeners() {

@@ -108,7 +108,7 @@ func (b *builder) compile() *Tenant {
 	b.ceilings = b.settings.Limits.ceiling("tenant " + quote(b.v.id)).below(nil)
 	b.compilePools()
 	b.sets = b.v.compileSets(b.w.sets, b.report)
-	t := &Tenant{id: b.v.id, file: b.v.file, weight: b.settings.Limits.weight(), retries: b.settings.Retries.allowance()}
+	t := &Tenant{id: b.v.id, file: b.v.file, weight: b.settings.Limits.weight(), body: b.settings.limits().Body, retries: b.settings.Retries.allowance()}
 	t.levels = b.tenantLevels()
 	b.asked = b.loadPairs(spec.TLS)
 	asks := make([]*asked, len(b.v.hosts)) // by host: what it says itself

@@ -186,20 +186,23 @@ func number(at conf.At[conf.OrOff[conf.Count]]) int {
 	return int(at.V.V)
 }
 
+// anyBody is the limit of bodies that have none.
+const anyBody = math.MaxInt64
+
 // body returns the most bytes of a request's body.
 func (s *LimitsSpec) body() int64 {
 	switch {
 	case !s.Body.Set():
 		return bodyBuiltin
 	case s.Body.V.Off:
-		return math.MaxInt64
+		return anyBody
 	}
 	return int64(s.Body.V.V)
 }
 
 // bodyText says how long bodies may be.
 func bodyText(most int64) string {
-	if most == math.MaxInt64 {
+	if most == anyBody {
 		return "bodies of any length"
 	}
 	return "bodies up to " + conf.Size(most).String()

@@ -93,7 +93,7 @@ func (d digester) site(s *site) {
 	d.timeouts(s.timeouts)
 	d.limits(s.limits)
 	for _, r := range s.routes {
-		d.text(r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","), r.coded.Key())
+		d.text(r.bodyLevel, r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","), r.coded.Key())
 		d.flags(r.fold, r.canary != nil, r.mirror != nil, !r.keptOpen.IsZero())
 		if r.canary != nil {
 			d.text(r.canary.key)

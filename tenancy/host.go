@@ -48,20 +48,21 @@ type Host struct {
 
 // site is what hosts of a tenant have in common that are written alike.
 type site struct {
-	host     string // whose entry says more than a name; else empty
-	levels   []level
-	guards   []*Guard       // of tenant and host
-	services []*AuthService // of tenant and host
-	routes   []*Route       // the longest first
-	reach    int            // how much of a path decides between them: the longest, and the byte after it
-	paths    pathRules
-	profile  tlsconfig.Profile
-	timeouts Timeouts
-	coded    *compress.Rules // of routes that say nothing else
-	limits   *Limits
-	ceilings []*Ceiling // of host and tenant
-	hsts     string     // for hosts that are not served from the internal CA
-	hstsPos  conf.Pos   // where a tenant says so; zero where none does
+	host      string // whose entry says more than a name; else empty
+	levels    []level
+	guards    []*Guard       // of tenant and host
+	services  []*AuthService // of tenant and host
+	routes    []*Route       // the longest first
+	reach     int            // how much of a path decides between them: the longest, and the byte after it
+	paths     pathRules
+	profile   tlsconfig.Profile
+	timeouts  Timeouts
+	coded     *compress.Rules // of routes that say nothing else
+	limits    *Limits
+	bodyLevel string     // of the host, where it writes limits.body; else ""
+	ceilings  []*Ceiling // of host and tenant
+	hsts      string     // for hosts that are not served from the internal CA
+	hstsPos   conf.Pos   // where a tenant says so; zero where none does
 }
 
 // Name returns the normalised name; of a wildcard "*.name".

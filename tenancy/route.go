@@ -15,33 +15,34 @@ import (
 // Route is a path prefix of one or more hosts that are written alike. It is
 // immutable.
 type Route struct {
-	prefix   string
-	match    string         // the prefix in comparable form, without its last slash
-	fold     bool           // it matches without regard to case
-	levels   []level        // of the route and of every route whose prefix contains it
-	guards   []*Guard       // of tenant, host, and every route whose prefix contains it
-	services []*AuthService // of the same
-	authKeys []string       // of services
-	vouched  []string       // fields that they alone may set; lower case
-	plan     *pool.Plan
-	canary   *Canary // nil for none
-	mirror   *Mirror // nil for none
-	timeouts Timeouts
-	limits   *Limits
-	bodyPos  conf.Pos // where limits.body is written; zero where it is not
-	ceilings []*Ceiling
-	attempts int
-	buffer   int64
-	headers  *HeaderRules
-	coded    *compress.Rules // nil: answers go out as they come
-	closing  *maintenance    // nil: no window closes it
-	keptOpen conf.Pos        // where host or route keep it open under a command, too; else zero
-	pass     []string        // lower case, sorted
-	redirect *RedirectRule   // nil: it forwards
-	rewrite  *rewriting      // nil: paths go on as they came
-	index    int
-	host     string // whose entry says more than a name; else empty
-	pos      conf.Pos
+	prefix    string
+	match     string         // the prefix in comparable form, without its last slash
+	fold      bool           // it matches without regard to case
+	levels    []level        // of the route and of every route whose prefix contains it
+	guards    []*Guard       // of tenant, host, and every route whose prefix contains it
+	services  []*AuthService // of the same
+	authKeys  []string       // of services
+	vouched   []string       // fields that they alone may set; lower case
+	plan      *pool.Plan
+	canary    *Canary // nil for none
+	mirror    *Mirror // nil for none
+	timeouts  Timeouts
+	limits    *Limits
+	bodyPos   conf.Pos // where limits.body is written; zero where it is not
+	bodyLevel string   // which of the route's levels writes it; "" for none
+	ceilings  []*Ceiling
+	attempts  int
+	buffer    int64
+	headers   *HeaderRules
+	coded     *compress.Rules // nil: answers go out as they come
+	closing   *maintenance    // nil: no window closes it
+	keptOpen  conf.Pos        // where host or route keep it open under a command, too; else zero
+	pass      []string        // lower case, sorted
+	redirect  *RedirectRule   // nil: it forwards
+	rewrite   *rewriting      // nil: paths go on as they came
+	index     int
+	host      string // whose entry says more than a name; else empty
+	pos       conf.Pos
 
 	codedPos   conf.Pos // of what is compressed with
 	retriesPos conf.Pos // where retries are written; zero where they are not

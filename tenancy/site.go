@@ -36,6 +36,8 @@ type routeDraft struct {
 	guards   []*Guard       // of this route alone
 	services []*AuthService // of this route alone
 	ceilings []*Ceiling
+
+	bodyLevel string // which of the route's writes limits.body; "" for none
 }
 
 // compileSite compiles what hosts that are written alike have in common.
@@ -55,6 +57,9 @@ func (b *builder) compileSite(t *Tenant, spec *HostSpec) *site {
 	}
 	if spec.hasOwn() {
 		s.host = spec.Host.V
+	}
+	if spec.Limits.writesBody() {
+		s.bodyLevel = "host " + quote(spec.Host.V)
 	}
 	for _, g := range []*Guard{b.guard("tenant "+quote(t.id), b.v.spec.BasicAuth), b.guard("host "+quote(spec.Host.V), spec.BasicAuth)} {
 		if g != nil {
@@ -138,6 +143,9 @@ func (b *builder) draftRoutes(settings *SettingsSpec, host *HostSpec) []*routeDr
 			d.match, d.folded, d.prefix, d.pos = match, foldedMatch(match), e.Key, e.Pos
 			b.mergeRoute(d, &e.V)
 			d.lead(&e.V, host, i == 1)
+			if e.V.Limits.writesBody() {
+				d.bodyLevel = routeName(e.Key, host, i == 1)
+			}
 			if g := b.guard(routeName(e.Key, host, i == 1), e.V.BasicAuth); g != nil {
 				d.guards = append(d.guards, g)
 			}
@@ -285,23 +293,24 @@ func foldedMatch(match string) string {
 // compileRoute compiles a route but for the levels of routes around it.
 func (b *builder) compileRoute(t *Tenant, s *site, d *routeDraft) *Route {
 	r := &Route{
-		prefix:   d.prefix,
-		match:    d.match,
-		fold:     d.protected(),
-		timeouts: d.exchange.Timeouts.compile(),
-		limits:   d.exchange.limitsLike(s.limits),
-		bodyPos:  d.exchange.bodyPos(),
-		ceilings: slices.Concat(d.ceilings, s.ceilings),
-		attempts: d.exchange.Retries.attempts(),
-		buffer:   d.exchange.requestBuffer(),
-		coded:    d.exchange.Compression.Compile().Like(s.coded),
-		headers:  b.compileHeaders(d.exchange.Headers),
-		pass:     d.exchange.passHeaders(),
-		closing:  b.compileMaintenance(d.exchange.Maintenance),
-		rewrite:  d.compileRewrite(),
-		index:    len(t.routes),
-		host:     s.host,
-		pos:      d.pos,
+		prefix:    d.prefix,
+		match:     d.match,
+		fold:      d.protected(),
+		timeouts:  d.exchange.Timeouts.compile(),
+		limits:    d.exchange.limitsLike(s.limits),
+		bodyPos:   d.exchange.bodyPos(),
+		bodyLevel: d.bodyLevel,
+		ceilings:  slices.Concat(d.ceilings, s.ceilings),
+		attempts:  d.exchange.Retries.attempts(),
+		buffer:    d.exchange.requestBuffer(),
+		coded:     d.exchange.Compression.Compile().Like(s.coded),
+		headers:   b.compileHeaders(d.exchange.Headers),
+		pass:      d.exchange.passHeaders(),
+		closing:   b.compileMaintenance(d.exchange.Maintenance),
+		rewrite:   d.compileRewrite(),
+		index:     len(t.routes),
+		host:      s.host,
+		pos:       d.pos,
 
 		codedPos:   d.exchange.codingsPos(),
 		retriesPos: d.exchange.Retries.written(),

@@ -16,6 +16,7 @@ type Tenant struct {
 	id           string
 	file         string
 	weight       int
+	body         int64 // bytes of a request's body, where host or route say nothing else
 	retries      limit.Allowance
 	levels       []level
 	hosts        []*Host

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"gatehouse/internal/admin"
 )
@@ -13,18 +14,33 @@ const nearCeiling = 0.8
 // printLimits names the limits that are nearly reached. All of a tenant's are in
 // its own status, and all in the JSON.
 func printLimits(w io.Writer, listeners []admin.ListenerStatus, tenants []admin.TenantStatus) {
-	for _, l := range listeners {
-		for _, l := range l.Limits {
-			if l.Used >= nearCeiling {
-				fmt.Fprintf(w, "near its limit: %s: %s of one client is %s, now %s\n", l.Level, l.Limit, l.Is, l.Now)
-			}
+	for _, listener := range listeners {
+		for _, l := range listener.Limits {
+			printNear(w, &l, l.Level, l.Limit+" of one client")
 		}
 	}
 	for _, t := range tenants {
 		for _, l := range t.Limits {
-			if l.Used >= nearCeiling {
-				fmt.Fprintf(w, "near its limit: %s of tenant %s: %s is %s, now %s\n", l.Level, t.ID, l.Limit, l.Is, l.Now)
+			level := l.Level
+			if !strings.HasPrefix(level, "tenant ") {
+				level += " of tenant " + t.ID
 			}
+			printNear(w, &l, level, l.Limit)
 		}
 	}
+}
+
+// printNear says that a limit is nearly reached, if it is.
+func printNear(w io.Writer, l *admin.LimitStatus, level, limit string) {
+	if l.Used != nil && *l.Used >= nearCeiling {
+		fmt.Fprintf(w, "near its limit: %s: %s: %s; now %s\n", level, limit, l.Is, l.Now)
+	}
+}
+
+// usedOf is how much of a limit is used, as a table shows it.
+func usedOf(l *admin.LimitStatus) string {
+	if l.Used == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.0f%%", 100**l.Used)
 }

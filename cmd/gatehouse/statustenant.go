@@ -40,7 +40,7 @@ func printTenant(w io.Writer, t admin.TenantStatus, ordered []admin.LeverStatus)
 		fmt.Fprintln(w)
 		limits := newTable(w, "LEVEL", "LIMIT", "IS", "USED", "NOW")
 		for _, l := range t.Limits {
-			fmt.Fprintf(limits, "%s\t%s\t%s\t%.0f%%\t%s\n", l.Level, l.Limit, l.Is, 100*l.Used, orDash(l.Now))
+			fmt.Fprintf(limits, "%s\t%s\t%s\t%s\t%s\n", l.Level, l.Limit, l.Is, usedOf(&l), orDash(l.Now))
 		}
 		if err := limits.Flush(); err != nil {
 			return err

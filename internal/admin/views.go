@@ -50,19 +50,20 @@ type TenantStatus struct {
 	Canaries []CanaryStatus `json:"canaries,omitempty"`
 	// Means are what it holds of what all tenants share; none at rest.
 	Means []PartStatus `json:"means,omitempty"`
-	// Limits are those that are written of how many requests there may be, and
-	// its retries while there are any.
+	// Limits are those that are written of how many requests there may be, how
+	// long bodies may be, and its retries while there are any: the tenant's own,
+	// those of hosts, those of routes by their paths.
 	Limits []LimitStatus `json:"limits,omitempty"`
 }
 
 // LimitStatus is one limit of a tenant, or of a host or route of it, and how
 // near it is.
 type LimitStatus struct {
-	Level string  `json:"level"` // `tenant "acme"`, `route "/reports/"`
-	Limit string  `json:"limit"` // the key below limits, or "retries"
-	Is    string  `json:"is"`
-	Used  float64 `json:"used"` // from 0 to 1
-	Now   string  `json:"now,omitempty"`
+	Level string   `json:"level"` // `tenant "acme"`, `route "/reports/"`
+	Limit string   `json:"limit"` // the key below limits, or "retries"
+	Is    string   `json:"is"`
+	Used  *float64 `json:"used,omitempty"` // from 0 to 1; nil of what each request is held to alone
+	Now   string   `json:"now,omitempty"`
 }
 
 // MeansStatus is how much is taken of something that all tenants share.

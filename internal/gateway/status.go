@@ -93,7 +93,7 @@ func (g *gateway) tenantStatus(l *loaded, stats *proxy.Stats) []admin.TenantStat
 		s.Pools, s.Canaries = poolStatus(stats.Pools[t.ID()]), canaryStatus(stats.Canaries[t.ID()])
 		s.Connections, s.InFlight = stats.Tenants[t.ID()].Connections, stats.Tenants[t.ID()].InFlight
 		s.Means = partStatus(stats.Parts[t.ID()])
-		s.Limits = limitStatus(stats.Limits[t.ID()])
+		s.Limits = tenantLimits(t, stats.Limits[t.ID()])
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b admin.TenantStatus) int { return cmp.Compare(a.ID, b.ID) })
@@ -121,14 +121,6 @@ func tenantState(quarantined bool, s tenancy.Standing) string {
 		return "served"
 	}
 	return strings.Join(words, ", ")
-}
-
-// limitStatus shows limits as operators see them.
-func limitStatus(uses []proxy.LimitUse) (list []admin.LimitStatus) {
-	for _, u := range uses {
-		list = append(list, admin.LimitStatus{Level: u.Level, Limit: u.Limit, Is: u.Text, Used: u.Used, Now: u.Now})
-	}
-	return list
 }
 
 // backendsOf lists the backends of all routes of a tenant, each once.
