@@ -1,14 +1,10 @@
 package proxy
 
 import (
-	"bytes"
-	"context"
-	"io"
 	"log/slog"
-	"sync"
 	"time"
 
-	"gatehouse/internal/metrics"
+	"gatehouse/internal/linequeue"
 )
 
 const (
@@ -24,43 +20,33 @@ const (
 	// accessScratchMax is how many buffers for one line are kept: one for each
 	// core that makes a line at the same moment.
 	accessScratchMax = 64
-
-	// accessCloseTimeout is how long the last lines may take when the server
-	// goes down.
-	accessCloseTimeout = 2 * time.Second
 )
 
-// accessLog takes the line of each exchange and hands lines on in bunches, from
-// one goroutine. Nobody waits for the destination: what does not fit the buffer
-// while it is blocked is dropped and counted. A nil accessLog takes nothing.
+// accessLog takes the line of each exchange. Nobody waits for the destination.
+// A nil accessLog takes nothing.
 type accessLog struct {
-	sink    io.Writer
+	lines   *linequeue.Queue
 	log     *slog.Logger
-	metrics *metrics.Set
 	query   LogQuery
 	client  LogClient
-	scratch chan []byte   // free buffers, for one line each
-	wake    chan struct{} // holds one token
-	done    chan struct{} // closed when run has returned
-
-	mu      sync.Mutex
-	pending []byte
+	scratch chan []byte // free buffers, for one line each
 }
 
 func newAccessLog(o Options) *accessLog {
 	if o.AccessLog == nil {
 		return nil
 	}
-	return &accessLog{
-		sink:    o.AccessLog,
+	l := &accessLog{
 		log:     o.Log,
-		metrics: o.Metrics,
 		query:   o.LogQuery,
 		client:  o.LogClient,
 		scratch: make(chan []byte, accessScratchMax),
-		wake:    make(chan struct{}, 1),
-		done:    make(chan struct{}),
 	}
+	l.lines = linequeue.New(o.AccessLog, linequeue.Options{
+		Room: accessBufferMax, Batch: accessWriteBytes, Failed: l.failed,
+	})
+	o.Metrics.AccessLogDropped(l.lines.Dropped)
+	return l
 }
 
 // exchange logs a finished exchange.
@@ -68,7 +54,7 @@ func (l *accessLog) exchange(ex *exchange, now time.Time) {
 	if l == nil {
 		return
 	}
-	// The line is made outside of the lock, so that cores do not wait for each
+	// The line is made outside of the queue, so that cores do not wait for each
 	// other's formatting.
 	var scratch []byte
 	select {
@@ -76,82 +62,34 @@ func (l *accessLog) exchange(ex *exchange, now time.Time) {
 	default:
 	}
 	scratch = l.appendLine(scratch[:0], ex, now)
-	l.take(scratch)
+	_, _ = l.lines.Write(scratch) // it has no error
 	select {
 	case l.scratch <- scratch:
 	default:
 	}
 }
 
-// take appends a line to what waits, or drops it.
-func (l *accessLog) take(line []byte) {
-	l.mu.Lock()
-	waiting := len(l.pending)
-	fits := waiting+len(line) <= accessBufferMax
-	if fits {
-		l.pending = append(l.pending, line...)
-	}
-	l.mu.Unlock()
-	switch {
-	case !fits:
-		l.metrics.AccessLogDropped(1)
-	case waiting+len(line) >= accessWriteBytes:
-		l.flush()
-	}
-}
-
-// flush wakes the writer. It does not wait for it.
+// flush has what waits written. It does not wait for that.
 func (l *accessLog) flush() {
-	if l == nil {
-		return
-	}
-	select {
-	case l.wake <- struct{}{}:
-	default:
+	if l != nil {
+		l.lines.Flush()
 	}
 }
 
-// run writes what waits whenever it is woken, and once more when ctx ends.
-func (l *accessLog) run(ctx context.Context) {
-	defer close(l.done)
-	var batch []byte
-	for {
-		ended := false
-		select {
-		case <-l.wake:
-		case <-ctx.Done():
-			ended = true
-		}
-		l.mu.Lock()
-		batch, l.pending = l.pending, batch[:0]
-		l.mu.Unlock()
-		l.write(batch)
-		if ended {
-			return
-		}
+// run writes lines until close.
+func (l *accessLog) run() {
+	if l != nil {
+		l.lines.Run()
 	}
-}
-
-func (l *accessLog) write(batch []byte) {
-	if len(batch) == 0 {
-		return
-	}
-	n, err := l.sink.Write(batch)
-	if err == nil {
-		return
-	}
-	dropped := bytes.Count(batch[n:], []byte{'\n'})
-	l.metrics.AccessLogDropped(dropped)
-	l.log.Error("the access log cannot be written; dropped what did not go out", "lines", dropped, "error", err)
 }
 
 // close waits for run to write what is left, unless its destination is blocked.
 func (l *accessLog) close() {
-	timer := time.NewTimer(accessCloseTimeout)
-	defer timer.Stop()
-	select {
-	case <-l.done:
-	case <-timer.C:
+	if l != nil && !l.lines.Close(nil) {
 		l.log.Error("the access log is blocked; dropped its last lines")
 	}
+}
+
+func (l *accessLog) failed(err error) {
+	l.log.Error("the access log cannot be written; its lines are dropped until it can", "error", err)
 }

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -164,8 +163,7 @@ func TestBlockedSinkDrops(t *testing.T) {
 	set := metrics.New(ReasonNames()...)
 	sink := &stuck{free: make(chan struct{})}
 	s := New(Options{AccessLog: sink, Metrics: set})
-	ctx, stop := context.WithCancel(t.Context())
-	go s.access.run(ctx)
+	go s.access.run()
 	ex := logged()
 	line := len(s.access.appendLine(nil, ex, time.Now()))
 	lines := 3 * accessBufferMax / line
@@ -177,7 +175,6 @@ func TestBlockedSinkDrops(t *testing.T) {
 		t.Errorf("logging to a blocked destination took %v", took)
 	}
 	close(sink.free)
-	stop()
 	s.access.close()
 	written := bytes.Count(sink.got.Bytes(), []byte{'\n'})
 	if written == 0 || written >= lines {
@@ -196,7 +193,9 @@ func (fails) Write(p []byte) (int, error) { return len(p) / 2, errors.New("no sp
 func TestFailingSinkCounts(t *testing.T) {
 	set := metrics.New()
 	s := New(Options{AccessLog: fails{}, Metrics: set})
-	s.access.write([]byte("a\nb\nc\nd\n"))
+	go s.access.run()
+	_, _ = s.access.lines.Write([]byte("a\nb\nc\nd\n"))
+	s.access.close()
 	if dropped := counter(t, set, "gatehouse_access_log_dropped_total"); dropped != 2 {
 		t.Errorf("%v lines count as dropped, want 2", dropped)
 	}
@@ -215,13 +214,11 @@ func TestAccessLogAllocatesNothing(t *testing.T) {
 
 func BenchmarkAccessLog(b *testing.B) {
 	s := New(Options{AccessLog: io.Discard})
-	ctx, stop := context.WithCancel(b.Context())
-	go s.access.run(ctx)
+	go s.access.run()
 	ex, now := logged(), time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
 		s.access.exchange(ex, now)
 	}
-	stop()
 	s.access.close()
 }

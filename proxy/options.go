@@ -41,7 +41,8 @@ const (
 // Options are what a Server is built from besides its tables. The zero value
 // logs and counts nothing.
 type Options struct {
-	// Log takes events for operators; nil discards them.
+	// Log takes events for operators; nil discards them. It is called in requests
+	// and under locks, and so must not wait for where they go.
 	Log *slog.Logger
 	// Metrics may be nil: nothing is counted then. Its reasons are those of
 	// [ReasonNames].

@@ -65,9 +65,7 @@ func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	running.Go(func() { _ = s.checks.Run(background) })
 	running.Go(func() { _ = s.names.Run(background) })
 	running.Go(func() { s.processors.run(background) })
-	if s.access != nil {
-		go s.access.run(background) // its destination may block for ever
-	}
+	go s.access.run() // its destination may block for ever
 
 	var accepting sync.WaitGroup
 	for _, l := range listeners {
@@ -87,9 +85,7 @@ func (s *Server) Serve(ctx context.Context, listeners []Listener) error {
 	s.copies.end()
 	stopBackground()
 	running.Wait()
-	if s.access != nil {
-		s.access.close()
-	}
+	s.access.close()
 	s.closePools()
 	return ctx.Err()
 }

@@ -23,7 +23,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	c.mu.Unlock()
 
 	e := emitter{out: out, reasons: c.reasons}
-	e.counter(accessLogDropped, c.accessDropped.Load())
+	e.logs(&c.logs)
 	e.counter(fieldsDropped, c.fieldsDropped.Load())
 	e.counter(panics, c.panics.Load())
 	e.state(&c.state)

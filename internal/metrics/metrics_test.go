@@ -140,7 +140,8 @@ func TestListenerAndServerSeries(t *testing.T) {
 	l.Handshake(true)
 	l.Handshake(false)
 	l.Refused(1)
-	s.AccessLogDropped(3)
+	s.AccessLogDropped(func() uint64 { return 3 })
+	s.LogDropped(func() uint64 { return 5 })
 	s.FieldsDropped(2)
 	s.Panicked()
 	s.Reloaded(ReloadRefused)
@@ -166,6 +167,7 @@ func TestListenerAndServerSeries(t *testing.T) {
 		`gatehouse_handshake_errors_total{listener=":443"} 1`,
 		`gatehouse_connection_refusals_total{listener=":443",reason="blocked"} 1`,
 		`gatehouse_access_log_dropped_total 3`,
+		`gatehouse_log_dropped_total 5`,
 		`gatehouse_fields_dropped_total 2`,
 		`gatehouse_panics_total 1`,
 		`gatehouse_reloads_total{result="refused"} 1`,
@@ -195,7 +197,8 @@ func TestNilCountsNothing(t *testing.T) {
 	s.Listener(":443").Handshake(true)
 	s.Listener(":443").Refused(1)
 	s.RemoveTenant("acme")
-	s.AccessLogDropped(1)
+	s.AccessLogDropped(nil)
+	s.LogDropped(nil)
 	s.FieldsDropped(1)
 	s.Panicked()
 	s.Reloaded(ReloadApplied)

@@ -93,7 +93,9 @@ var (
 		"Times that accepting a connection met an error, such as no free file descriptor.", "listener")
 
 	accessLogDropped = desc("access_log_dropped_total",
-		"Access log lines dropped because their destination was blocked.")
+		"Access log lines dropped because their destination was blocked, or failed.")
+	logDropped = desc("log_dropped_total",
+		"Lines of the log of events dropped because stderr was blocked, or failed.")
 	fieldsDropped = desc("fields_dropped_total",
 		"Request fields removed because their name could pass for another one at a backend.")
 	panics = desc("panics_total",

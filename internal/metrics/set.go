@@ -40,7 +40,7 @@ type Set struct {
 	reasons  []string
 	registry *prometheus.Registry
 
-	accessDropped atomic.Uint64
+	logs          logs
 	fieldsDropped atomic.Uint64
 	panics        atomic.Uint64
 	generation    atomic.Uint64
@@ -129,13 +129,6 @@ func (s *Set) Listener(name string) *Listener {
 		s.listeners[name] = l
 	}
 	return l
-}
-
-// AccessLogDropped counts access log lines that were dropped.
-func (s *Set) AccessLogDropped(lines int) {
-	if s != nil && lines > 0 {
-		s.accessDropped.Add(uint64(lines))
-	}
 }
 
 // FieldsDropped counts request fields that were removed because their name
