@@ -1,8 +1,6 @@
 package main
 
 import (
-	"log/slog"
-
 	"github.com/spf13/cobra"
 
 	"gatehouse/internal/gateway"
@@ -21,13 +19,16 @@ func runCommand() *cobra.Command {
 	config := configFlag(cmd)
 	strict := cmd.Flags().Bool("strict", false, "do not start while a tenant's file is broken, or those of the last run are missing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return gateway.Run(cmd.Context(), gateway.Options{
-			Config:  configPath(*config),
-			Strict:  *strict,
-			Version: version,
-			Log:     slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)),
-			Stdout:  cmd.OutOrStdout(),
-		})
+		outliveReaders()
+		log := newEventLog(cmd.ErrOrStderr())
+		return log.close(gateway.Run(cmd.Context(), gateway.Options{
+			Config:     configPath(*config),
+			Strict:     *strict,
+			Version:    version,
+			Log:        log.Logger,
+			LogDropped: log.lines.Dropped,
+			Stdout:     cmd.OutOrStdout(),
+		}))
 	}
 	return cmd
 }

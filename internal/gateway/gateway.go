@@ -31,8 +31,10 @@ type Options struct {
 	Config  string // main file
 	Strict  bool   // do not start while a tenant's file is broken, or those of the last run are missing
 	Version string
-	Log     *slog.Logger
-	Stdout  io.Writer // where the access log goes if the main file says stdout
+	Log     *slog.Logger // is called under locks and in requests, and so must not wait
+	// LogDropped is how many lines Log has dropped. May be nil.
+	LogDropped func() uint64
+	Stdout     io.Writer // where the access log goes if the main file says stdout
 	// Ready is called once connections are accepted, with the root certificate
 	// of the internal CA, if it is used. Its error takes the gateway down. May
 	// be nil.
@@ -200,6 +202,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	g.metrics.Ready(func() bool { return g.ready() == nil })
 	g.metrics.Levers(g.leverCounts)
 	g.metrics.LeversLost(g.levers.hasLost)
+	g.metrics.LogDropped(g.options.LogDropped)
 	served := make(chan error, 1)
 	go func() { served <- g.server.Serve(life, d.traffic) }()
 	g.serving.Store(true)

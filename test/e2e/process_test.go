@@ -82,6 +82,12 @@ func (w *world) launch(t *testing.T) *process {
 	p.cmd = exec.Command(run[0], run[1:]...)
 	p.cmd.Env = append(os.Environ(), w.env...)
 	p.cmd.Stdout, p.cmd.Stderr = access, p.log
+	if w.stdout != nil {
+		p.cmd.Stdout = w.stdout
+	}
+	if w.stderr != nil {
+		p.cmd.Stderr = w.stderr
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ type world struct {
 	roots                               *x509.CertPool
 	env                                 []string // more of it for the gateway's process
 	files                               int      // how many it may open; 0 for as many as we
+	stdout, stderr                      *os.File // of that process; nil: what it says is kept for the test
 }
 
 const mainFile = `version: 1
