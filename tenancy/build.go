@@ -53,6 +53,8 @@ type builder struct {
 	named        map[string]*namedPlan // the tenant's pools
 	rules        map[*HeadersSpec]*HeaderRules
 	closings     map[conf.Pos]*maintenance // of one list
+	halves       map[conf.Pos]bool         // settings that need another one, and whether they do anything
+	alone        []half                    // those that the text itself writes
 }
 
 // leniency is how a text is held to what is outside of it.
@@ -85,6 +87,7 @@ func (w *world) buildVersion(v *version, former *build, how leniency, narrowed n
 	b.written = make(map[*LimitsSpec]*Ceiling)
 	b.rules = make(map[*HeadersSpec]*HeaderRules)
 	b.closings = make(map[conf.Pos]*maintenance)
+	b.halves = make(map[conf.Pos]bool)
 	b.report.Add(v.report)
 	t := b.compile()
 	b.untils = untilsOf(b.accesses, narrowed.access)
@@ -105,6 +108,7 @@ func (b *builder) compile() *Tenant {
 	}
 	b.settings = b.w.settings(spec.Group.V)
 	b.lay(&spec.SettingsSpec, &b.settings)
+	b.noteHalves(spec.Limits.halves(), b.settings.Limits.halves())
 	b.ceilings = b.settings.Limits.ceiling("tenant " + quote(b.v.id)).below(nil)
 	b.compilePools()
 	b.sets = b.v.compileSets(b.w.sets, b.report)
@@ -133,6 +137,7 @@ func (b *builder) compile() *Tenant {
 		b.checkRounds(s, h.name)
 	}
 	b.noteUnusedPools()
+	b.warnOfHalves()
 	b.readExpect()
 	t.services = b.authServices
 	t.digest = digestTenant(t)
@@ -147,6 +152,7 @@ func (b *builder) lay(over, on *SettingsSpec) {
 		return
 	}
 	b.w.decoder.Merge(on, over)
+	b.noteHalves(over.ExchangeSpec.halves(), on.ExchangeSpec.halves())
 }
 
 // hasOwn reports whether the entry says more than a name.

@@ -148,6 +148,9 @@ func (b *builder) narrower(name string, s *LimitsSpec, wider []*Ceiling) []*Ceil
 	}
 	if !done {
 		s.checkAlone(b.report)
+		if b.v.report.Faults() == 0 { // what is faulty looks like off
+			s.warnOfOff(b.report)
+		}
 		c = s.ceiling(name)
 		b.written[s] = c
 	}

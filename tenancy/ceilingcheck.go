@@ -104,3 +104,29 @@ func (s *LimitsSpec) checkAlone(r *conf.Report) {
 		r.Fault(c.Burst.Pos, hint, "burst stands without requests; expected both on a host or route")
 	}
 }
+
+// warnOfOff tells a host or route that its off takes no limit of a wider level
+// back.
+func (s *LimitsSpec) warnOfOff(r *conf.Report) {
+	client := s.Client
+	if client == nil {
+		client = new(ClientLimitsSpec)
+	}
+	for _, l := range []struct {
+		name string
+		pos  conf.Pos
+		off  bool
+	}{
+		{"requests", s.Requests.Pos, s.Requests.V.Off},
+		{"in_flight", s.InFlight.Pos, s.InFlight.V.Off},
+		{"websockets", s.WebSockets.Pos, s.WebSockets.V.Off},
+		{"bandwidth", s.Bandwidth.Pos, s.Bandwidth.V == 0},
+		{"requests", client.Requests.Pos, client.Requests.V.Off},
+		{"in_flight", client.InFlight.Pos, client.InFlight.V.Off},
+	} {
+		if !l.pos.IsZero() && l.off {
+			r.Warn(l.pos, "raise the tenant's, and write what the others have on their hosts and routes",
+				"%s is off on a host or route, and comes to nothing: what wider levels say holds beside it", l.name)
+		}
+	}
+}

@@ -103,6 +103,7 @@ func (b *builder) compilePool(name string, spec *PoolSpec) *pool.Plan {
 	}
 	rules := b.settings.PoolRulesSpec
 	b.w.decoder.Merge(&rules, &spec.PoolRulesSpec)
+	b.noteHalves(spec.halves(), rules.halves())
 	return b.compilePlan(spec.Backends, &rules).Named(name)
 }
 

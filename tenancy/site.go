@@ -188,6 +188,7 @@ func (b *builder) mergeRoute(d *routeDraft, spec *RouteSpec) {
 		return
 	}
 	b.w.decoder.Merge(&d.exchange, &spec.ExchangeSpec)
+	b.noteHalves(spec.halves(), d.exchange.halves())
 	d.to = d.to.below(spec.destination())
 	checkBesidePool(spec, b.report)
 	d.specs = append(d.specs, spec)

@@ -198,6 +198,11 @@ func (h Health) asksLike(other Health) bool {
 	return h == other
 }
 
+// Cut reports whether every ends checks before the timeout that is written.
+func (s *HealthSpec) Cut() bool {
+	return time.Duration(s.Timeout.V) > time.Duration(s.Every.Or(conf.Duration(checkEvery)))
+}
+
 // Address returns the host and port that checks of a backend go to.
 func (h Health) Address(b *Backend) string {
 	if h.Port == 0 || h.Path == "" {
