@@ -54,6 +54,9 @@ func countNames(list []pool.NameStatus) (n metrics.NameCounts) {
 func (s *Server) lookedUp(l pool.Lookup) {
 	s.metrics.LookedUp(!l.Failed)
 	now := time.Now()
+	if l.Barred && s.nameLines.take(now) {
+		s.log.Warn("a backend's name leads to where no backend may be, too; that address is not used", "name", l.Host, "address", l.Forbidden)
+	}
 	switch {
 	case l.Failed && l.Turned && s.nameLines.take(now):
 		what := "a backend's name leads nowhere"

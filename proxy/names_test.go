@@ -74,7 +74,7 @@ func TestBackendsByName(t *testing.T) {
 				_, _ = w.Write([]byte(at))
 			}, "127.0.0.1", "127.0.0.7")
 			dns := &dnsOf{ready: make(chan struct{}), hosts: map[string]string{
-				"app.internal": "127.0.0.1 127.0.0.7 127.0.0.8", "rebound.internal": "169.254.169.254",
+				"app.internal": "127.0.0.1 127.0.0.7 127.0.0.8 169.254.1.1", "rebound.internal": "169.254.169.254",
 			}}
 			w := newWorldOf(t, &world{finder: dns, tenants: map[string]string{"acme": fmt.Sprintf(`
 hosts: [a.example]
@@ -121,6 +121,9 @@ routes:
 			eventually(t, "the access log says which address it was", func() bool {
 				return strings.Contains(w.log.String(), `"backend":"app.internal:`+port+`","address":"127.0.0.7"`)
 			})
+			if want := "address=\"169.254.1.1 is "; !strings.Contains(w.events.String(), want) {
+				t.Errorf("the log does not say %q:\n%s", want, w.events)
+			}
 			if want := "dial app.internal:" + port + " at 127.0.0.8: "; !strings.Contains(w.events.String(), want) {
 				t.Errorf("the log does not say %q:\n%s", want, w.events)
 			}

@@ -29,8 +29,12 @@ func printNames(w io.Writer, names []admin.NameStatus, now time.Time) error {
 		if !n.Confirmed.IsZero() {
 			confirmed = now.Sub(n.Confirmed).Round(time.Second).String() + " ago"
 		}
-		if why == "" && n.Unused > 0 {
-			why = fmt.Sprintf("%d more addresses are not used", n.Unused)
+		switch {
+		case why != "":
+		case n.Forbidden != "":
+			why = "not used: " + n.Forbidden
+		case n.Unused > 0:
+			why = fmt.Sprintf("%d more not used", n.Unused)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", n.Name, some(n.Addresses), confirmed, why)
 	}

@@ -34,6 +34,7 @@ type NameStatus struct {
 	Name      string    `json:"name"`
 	Addresses []string  `json:"addresses"`            // those in use
 	Unused    int       `json:"unused,omitempty"`     // how many more it has than are used
+	Forbidden string    `json:"forbidden,omitempty"`  // one of those, where no backend may be
 	Confirmed time.Time `json:"confirmed,omitzero"`   // when they were last what DNS said; zero for never
 	Fault     string    `json:"fault,omitempty"`      // why it cannot be looked up
 	Since     time.Time `json:"fault_since,omitzero"` // of Fault

@@ -17,6 +17,9 @@ func nameStatus(names []pool.NameStatus) []admin.NameStatus {
 			s.Addresses = append(s.Addresses, a.String())
 		}
 		s.Unused = max(0, n.All-len(n.Addresses))
+		if n.Forbidden != nil {
+			s.Forbidden = n.Forbidden.Error()
+		}
 		if n.Fault != nil {
 			s.Fault, s.Since = n.Fault.Error(), n.Since
 		}

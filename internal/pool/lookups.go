@@ -85,6 +85,7 @@ func (ns *Names) look(ctx context.Context, n *name, of *load) {
 	if ns.options.Notify != nil {
 		ns.options.Notify(Lookup{
 			NameStatus: n.status(), Before: before.addresses, Failed: after.fault != nil,
+			Barred: before.forbidden == nil && after.forbidden != nil,
 			Turned: isFirst || (before.fault == nil) != (after.fault == nil),
 		})
 	}

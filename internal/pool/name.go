@@ -39,6 +39,7 @@ type knowledge struct {
 	confirmed time.Time    // when they were last confirmed; zero for never
 	v4, v6    []netip.Addr
 	all       int   // how many there were
+	forbidden error // which of them is left out because no backend may be there; nil for none
 	fault     error // of the last time it was looked up
 	since     time.Time
 	// loopbacks says that the name leads to the loopback addresses of both
@@ -58,6 +59,7 @@ type NameStatus struct {
 	Host      string
 	Addresses []netip.Addr
 	All       int       // how many the last good answer had; more than Addresses has where there were too many
+	Forbidden error     // one of that answer that is not used, because no backend may be there; a *[ForbiddenError], nil for none
 	Confirmed time.Time // when Addresses were last confirmed; zero for never
 	Fault     error     // why it does not lead anywhere, or no longer: Addresses are the last that were known
 	Since     time.Time // of Fault
@@ -66,7 +68,7 @@ type NameStatus struct {
 // status returns what is known of the name.
 func (n *name) status() NameStatus {
 	k := n.known.Load()
-	return NameStatus{Host: n.host, Addresses: k.addresses, All: k.all, Confirmed: k.confirmed, Fault: k.fault, Since: k.since}
+	return NameStatus{Host: n.host, Addresses: k.addresses, All: k.all, Forbidden: k.forbidden, Confirmed: k.confirmed, Fault: k.fault, Since: k.since}
 }
 
 // trouble says since when a name leads nowhere, and why.
@@ -164,7 +166,7 @@ func (k *knowledge) choose() error {
 		good = slices.DeleteFunc(good, func(a netip.Addr) bool { return a == loopback6 })
 	}
 	slices.SortFunc(good, netip.Addr.Compare)
-	k.addresses, k.all = sample(slices.Compact(good), seatsMost), len(all)
+	k.addresses, k.all, k.forbidden = sample(slices.Compact(good), seatsMost), len(all), forbidden
 	return nil
 }
 

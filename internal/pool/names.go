@@ -55,6 +55,7 @@ type Lookup struct {
 	Before     []netip.Addr // the addresses that were used until then
 	Failed     bool
 	Turned     bool // the one before it came to the opposite, or there was none
+	Barred     bool // the last good answer before had no address that is forbidden, and this has
 }
 
 // Names keeps what hosts lead to that backends are written by, for all pools.

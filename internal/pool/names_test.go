@@ -149,6 +149,35 @@ func TestNamesFollow(t *testing.T) {
 	}
 }
 
+// An address where no backend may be is left out, and told when it comes first.
+func TestNamesLeaveOutForbidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		barred := 0
+		f := new(finder)
+		f.set("app.internal", "10.0.0.1 169.254.169.254", time.Minute)
+		ns, stop := start(t, NamesOptions{Finder: f, Notify: func(l Lookup) {
+			if l.Barred {
+				barred++
+			}
+		}})
+		defer stop()
+		p := New("t /", NewPlan(named(t, appURL), Rules{}), Options{Names: ns})
+		ns.Watch([]*Pool{p})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		s := ns.Status()[0]
+		if s.Forbidden == nil || !strings.HasPrefix(s.Forbidden.Error(), "169.254.169.254 is ") || where(p) != "10.0.0.1" || barred != 1 {
+			t.Errorf("status %+v, requests go to %s, told %d times", s, where(p), barred)
+		}
+		f.set("app.internal", "10.0.0.1", time.Minute)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if s := ns.Status()[0]; s.Forbidden != nil || s.Fault != nil {
+			t.Errorf("when it has gone: %+v", s)
+		}
+	})
+}
+
 // What is known stays in use while DNS knows nothing, answers nonsense or says
 // where no backend may be.
 func TestNamesKeepTheLastGood(t *testing.T) {
