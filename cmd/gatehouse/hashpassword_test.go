@@ -89,7 +89,7 @@ func TestPasswordInterrupted(t *testing.T) {
 	cmd.SetIn(program)
 	prompts, said := io.Pipe()
 	cmd.SetErr(said)
-	cmd.SetArgs(nil)
+	cmd.SetArgs([]string{}) // not the arguments of the test
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.ExecuteContext(ctx) }()
