@@ -35,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var said notFine
 	switch {
 	case err == nil:
@@ -43,7 +43,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &said):
 		return exitNotFine // the command has said why
 	case errors.As(err, new(usageError)):
-		fmt.Fprintf(stderr, "gatehouse: %v\n    hint: gatehouse --help lists the commands, gatehouse COMMAND --help shows one\n", err)
+		fmt.Fprintf(stderr, "gatehouse: %v\n    hint: %s\n", err, usageHint(cmd))
 		return exitUsage
 	}
 	fmt.Fprintf(stderr, "gatehouse: %v\n", err)
@@ -90,6 +90,15 @@ func (notFine) Error() string { return "not fine" }
 type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// usageHint says where to read how a command line is written: about the command,
+// if there is one.
+func usageHint(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return "gatehouse --help lists the commands, gatehouse COMMAND --help shows one"
+	}
+	return cmd.CommandPath() + " --help shows how it is written, with an example"
+}
 
 // exactly wants n arguments and says what they are.
 func exactly(n int, what string) cobra.PositionalArgs {

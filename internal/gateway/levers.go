@@ -92,11 +92,11 @@ func (p *pull) complete() error {
 	}
 	switch {
 	case p.Lever == admin.Block && p.length == 0:
-		return errors.New("a block needs how long it holds")
+		return errors.New("a block needs how long it holds, like --for 24h")
 	case p.Lever == admin.Block && p.prefix.Bits() < least:
 		return fmt.Errorf("%s is wider than a /%d; block parts of it, or suspend tenants", p.prefix, least)
 	case (p.Lever == admin.Block || p.Lever == admin.Suspend) && strings.TrimSpace(p.Why) == "":
-		return errors.New("the order needs a reason, for whoever finds it")
+		return errors.New("the order needs a reason, for whoever finds it, like --why 'ticket 4711'")
 	}
 	return nil
 }
