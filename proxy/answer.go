@@ -191,7 +191,7 @@ func (t *trip) relay() {
 	if rules := ex.verdict.Route.Compression(); rules != nil {
 		fields, sent = t.compress(rules)
 	}
-	ex.status, ex.phrase = w.answer.Status, w.answer.Reason
+	ex.status, ex.phrase, ex.relayed = w.answer.Status, w.answer.Reason, true
 	if err := ex.answer(ex.status, fields, sent, length); err != nil {
 		t.clientLeft()
 		return

@@ -90,6 +90,7 @@ type exchange struct {
 	guarded   bool          // a password was asked for: Authorization is not forwarded
 	vouched   []http1.Field // what auth services say to the backend
 	cookies   []http1.Field // and those that they set
+	relayed   bool          // a backend's answer went out, or began to
 	panicked  bool
 	work      *workspace
 

@@ -25,6 +25,7 @@ type Receipt struct {
 	PathCut  bool // the path was longer
 	Tenant   string
 	Status   int            // what the client got, 0 when nothing
+	Relayed  bool           // that was a backend's answer, as far as it came
 	Reason   tenancy.Reason // NoReason unless refused, failed or ended early
 	ByTable  bool           // Reason is the table's verdict
 	Redirect bool           // the table leads it to another address
@@ -115,6 +116,7 @@ const (
 	receiptRedirect
 	receiptByTable
 	receiptUnknownClient
+	receiptRelayed
 )
 
 // receiptProtocols are those of exchanges.
@@ -172,6 +174,9 @@ func (r *receipt) flagsOf(ex *exchange) (f receiptFlags) {
 	if ex.guarded {
 		f |= receiptAsked
 	}
+	if ex.relayed {
+		f |= receiptRelayed
+	}
 	switch v := &ex.verdict; {
 	case v.Action == tenancy.Redirect, v.Action == tenancy.Forward && v.Route.Redirect() != nil:
 		f |= receiptRedirect
@@ -220,7 +225,7 @@ func (r *receipt) read() Receipt {
 		Listener: r.textAt(textListener), Plain: r.flags&receiptPlain != 0, SNI: r.textAt(textSNI),
 		Protocol: receiptProtocols[r.proto], Method: r.textAt(textMethod), Host: r.textAt(textHost),
 		Path: r.textAt(textPath), PathCut: r.flags&receiptPathCut != 0, Tenant: r.textAt(textTenant),
-		Status: int(r.status), Reason: r.reason, Redirect: r.flags&receiptRedirect != 0, ByTable: r.flags&receiptByTable != 0,
+		Status: int(r.status), Relayed: r.flags&receiptRelayed != 0, Reason: r.reason, Redirect: r.flags&receiptRedirect != 0, ByTable: r.flags&receiptByTable != 0,
 		Detail: r.textAt(textDetail), Level: r.textAt(textLevel), Limit: r.textAt(textLimit),
 		Asked: r.flags&receiptAsked != 0, BytesIn: r.bytesIn, BytesOut: r.bytesOut,
 		Took: r.took, Queued: r.queued, Connect: r.connect, Vouching: r.vouching,

@@ -47,7 +47,7 @@ func TestReceipts(t *testing.T) {
 		r := receiptOf(t, w.server, refOf(client, "https://a.example/x?y"))
 		want := Receipt{
 			Ref: r.Ref, Table: 1, Client: netip.MustParseAddr("127.0.0.1"), Listener: w.addr("direct"), SNI: "a.example",
-			Protocol: r.Protocol, Method: "GET", Host: "a.example", Path: "/x", Tenant: "acme", Status: 200,
+			Protocol: r.Protocol, Method: "GET", Host: "a.example", Path: "/x", Tenant: "acme", Status: 200, Relayed: true,
 			BytesOut: int64(len("acme for 127.0.0.1")), Started: r.Started, Took: r.Took, Connect: r.Connect,
 			Tries: []Try{{Backend: strings.TrimPrefix(w.backend("acme"), "http://"), Took: r.Tries[0].Took, Outcome: "answered", Answered: true}},
 		}

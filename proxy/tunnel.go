@@ -38,7 +38,7 @@ func (t *trip) tunnel() {
 		t.refuse(tenancy.TooManyInFlight)
 		return
 	}
-	ex.status = http.StatusSwitchingProtocols
+	ex.status, ex.relayed = http.StatusSwitchingProtocols, true
 	ex.watch.waiting(false)
 	ex.watch.unbound()
 	if err := a.switchProtocols(ex.switchFields()); err != nil {

@@ -140,10 +140,7 @@ func happened(r proxy.Receipt) (steps []admin.Step) {
 }
 
 // cut reports whether a backend's answer had begun when something ended it.
-func cut(r proxy.Receipt) bool {
-	answered := len(r.Tries) > 0 && r.Tries[len(r.Tries)-1].Answered
-	return answered && r.Reason != tenancy.NoReason && r.Reason.Status() != r.Status
-}
+func cut(r proxy.Receipt) bool { return r.Relayed && r.Reason != tenancy.NoReason }
 
 // keyOf is the key of a limit, as it is written.
 func keyOf(limit string) string {

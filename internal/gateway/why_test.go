@@ -89,7 +89,7 @@ func TestWhy(t *testing.T) {
 			"refuse suspended", "", "answer/refuse/suspended: cut while it was in progress, since it was not admitted any more",
 		},
 		"cut": {
-			func(r *proxy.Receipt) { r.Reason, r.Tries = tenancy.Blocked, []proxy.Try{lives} },
+			func(r *proxy.Receipt) { r.Reason, r.Tries, r.Relayed = tenancy.Blocked, []proxy.Try{lives}, true },
 			"refuse blocked", "", "backend/pass/10.4.1.11:8080 answered, after 2s; answer/refuse/200, cut with 12 bytes of body, after 3ms: blocked: cut while it was in progress, since it was not admitted any more",
 		},
 		"no room at a backend": {

@@ -46,6 +46,7 @@ type Queue struct {
 	batch   []byte
 	missing int // lines since the last notice
 	failing bool
+	torn    bool // the last line that went out lacks its end
 }
 
 // New returns an empty queue. Until Run is called it only takes lines.
@@ -142,7 +143,7 @@ func (q *Queue) notice() {
 	if q.missing == 0 || q.options.Notice == nil {
 		return
 	}
-	if _, err := q.sink.Write(q.options.Notice(q.missing)); err == nil {
+	if _, err := q.put(q.options.Notice(q.missing)); err == nil {
 		q.missing = 0
 	}
 }
@@ -151,7 +152,7 @@ func (q *Queue) write(lines []byte) {
 	if len(lines) == 0 {
 		return
 	}
-	n, err := q.sink.Write(lines)
+	n, err := q.put(lines)
 	if err == nil {
 		q.failing = false
 		return
@@ -163,4 +164,18 @@ func (q *Queue) write(lines []byte) {
 		q.options.Failed(err)
 	}
 	q.failing = true
+}
+
+// put writes whole lines. It ends one first that a write has left torn, or the next
+// would be a part of it.
+func (q *Queue) put(lines []byte) (n int, err error) {
+	if q.torn {
+		if _, err := q.sink.Write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+		q.torn = false
+	}
+	n, err = q.sink.Write(lines)
+	q.torn = err != nil && n > 0 && lines[n-1] != '\n'
+	return n, err
 }

@@ -23,8 +23,8 @@ func (s *sink) Write(p []byte) (int, error) {
 		<-s.free
 	}
 	if s.fails != nil {
-		s.got.Write(p[:s.takes])
-		return s.takes, s.fails
+		n, _ := s.got.Write(p[:min(s.takes, len(p))])
+		return n, s.fails
 	}
 	return s.got.Write(p)
 }
@@ -161,6 +161,24 @@ func TestFailing(t *testing.T) {
 		if q.Dropped() != 7 {
 			t.Errorf("%d lines count as dropped, want 7: one of a write has gone out", q.Dropped())
 		}
+		q.Close(nil)
+	})
+}
+
+// TestTornLine: a line of which only the beginning went out does not become a part
+// of what follows.
+func TestTornLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(sink)
+		q := New(s, Options{Room: 100, Notice: notice})
+		go q.Run()
+		s.fails, s.takes = errors.New("no space left on device"), 2
+		write(t, q, "lost\n")
+		synctest.Wait()
+		s.fails = nil
+		write(t, q, "kept\n")
+		synctest.Wait()
+		s.wants(t, q, 1, "lo\n1 missing\nkept\n")
 		q.Close(nil)
 	})
 }
