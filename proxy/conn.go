@@ -119,14 +119,18 @@ func (c *conn) ending() bool { return c.draining.Load() || c.server.stopping.Loa
 // drain lets the connection finish what it began, within d, and ends it at once
 // if that is nothing.
 func (c *conn) drain(d time.Duration) {
+	c.watch.mu.Lock()
 	if !c.draining.Swap(true) {
 		c.watch.endAt.Store(c.server.clock.after(d))
 	}
+	c.watch.mu.Unlock()
 	c.watch.release()
 }
 
 // undrain takes drain back.
 func (c *conn) undrain() {
+	c.watch.mu.Lock()
+	defer c.watch.mu.Unlock()
 	if c.draining.Swap(false) {
 		c.watch.endAt.Store(0)
 	}

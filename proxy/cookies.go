@@ -27,9 +27,11 @@ func (ex *exchange) addCookies() {
 	}
 }
 
-// storable reports whether an answer says for how long it is fresh, and not that it
-// is one client's: shared caches may keep it then, whatever cookies were sent for it
-// and with it (RFC 9111 sections 3 and 7.3). A session is nothing to leave to that.
+// storable reports whether an answer says for how long it may be used, fresh or stale
+// (RFC 5861), and not that it is one client's: shared caches may keep it then, whatever
+// cookies were sent for it and with it (RFC 9111 sections 3 and 7.3). A session is
+// nothing to leave to that. Where text stands in quotes, private is not heard: it may
+// be about some fields alone (5.2.2.7), or no directive at all.
 func storable(fields []http1.Field, now int64) bool {
 	fresh, said := false, false // by Cache-Control, which beats Expires
 	var expires []byte
@@ -39,15 +41,15 @@ func storable(fields []http1.Field, now int64) bool {
 		case http1.EqualFold(f.Name, "expires"):
 			expires = f.Value
 		case !http1.EqualFold(f.Name, "cache-control"):
-		case hasDirective(f.Value, "private"), hasDirective(f.Value, "no-store"):
+		case bytes.IndexByte(f.Value, '"') < 0 && (hasDirective(f.Value, "private") || hasDirective(f.Value, "no-store")):
 			return false
 		default:
-			if age, ok := directive(f.Value, "max-age"); ok {
-				fresh, said = string(age) != "0", true
-			}
+			age, ok := directive(f.Value, "max-age")
+			stale := hasDirective(f.Value, "stale-while-revalidate") || hasDirective(f.Value, "stale-if-error")
+			fresh, said = fresh || stale || ok && string(age) != "0", said || ok
 		}
 	}
-	if said || expires == nil {
+	if fresh || said || expires == nil {
 		return fresh
 	}
 	at, err := http.ParseTime(string(expires))

@@ -122,6 +122,8 @@ func (s *Server) refuseCut(ex *exchange) {
 	switch why {
 	case tenancy.Suspended:
 		status, ex.retry = why.Status(), closedRetry
+	case tenancy.Draining:
+		status = why.Status()
 	case tenancy.TotalTimeout:
 		s.refuseOverdue(ex)
 		return

@@ -15,7 +15,7 @@ import (
 func digestTenant(t *Tenant) [sha256.Size]byte {
 	d := digester{sha256.New()}
 	d.text(t.id)
-	d.numbers(int64(t.weight), int64(t.retries.Share), int64(t.retries.Every))
+	d.numbers(t.body, int64(t.weight), int64(t.retries.Share), int64(t.retries.Every))
 	d.levels(t.levels)
 	for _, c := range t.certificates {
 		sum := c.Digest()
@@ -92,6 +92,7 @@ func (d digester) site(s *site) {
 	d.numbers(int64(s.profile), int64(len(s.routes)))
 	d.timeouts(s.timeouts)
 	d.limits(s.limits)
+	d.text(s.bodyLevel)
 	for _, r := range s.routes {
 		d.text(r.bodyLevel, r.prefix, r.match, r.plan.Key(), strings.Join(r.pass, ","), r.coded.Key())
 		d.flags(r.fold, r.canary != nil, r.mirror != nil, !r.keptOpen.IsZero())

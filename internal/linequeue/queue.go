@@ -170,10 +170,10 @@ func (q *Queue) write(lines []byte) {
 // would be a part of it.
 func (q *Queue) put(lines []byte) (n int, err error) {
 	if q.torn {
-		if _, err := q.sink.Write([]byte{'\n'}); err != nil {
+		n, err := q.sink.Write([]byte{'\n'})
+		if q.torn = n == 0; err != nil {
 			return 0, err
 		}
-		q.torn = false
 	}
 	n, err = q.sink.Write(lines)
 	q.torn = err != nil && n > 0 && lines[n-1] != '\n'
