@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ const (
 	// leversCopyKey is the same once more, written after it: damage to one file
 	// lets nobody in who was shut out.
 	leversCopyKey = "levers.copy"
-	// leversVersion grows with what an older program would drop.
+	// leversVersion grows with what an older program would drop of the orders.
 	leversVersion = 1
 	// leversBytesMax bounds all that is ordered, below what the state takes as
 	// one value.
@@ -29,28 +30,30 @@ const (
 type leversBlob struct {
 	Version int `json:"version"`
 	tenancy.Levers
+	// Lost says that orders from before are lost, until the next one: a restart
+	// alone is no reason to forget it.
+	Lost string `json:"lost,omitempty"`
 }
 
-// encodeLevers writes what is ordered. Reasons are not for HTML: <, > and & stay
-// the one byte that they are.
-func encodeLevers(l tenancy.Levers) ([]byte, error) {
+// encodeLevers writes what is ordered, and what is lost. Reasons are not for
+// HTML: <, > and & stay the one byte that they are.
+func encodeLevers(l tenancy.Levers, lost string) ([]byte, error) {
 	var text bytes.Buffer
 	to := json.NewEncoder(&text)
 	to.SetEscapeHTML(false)
-	err := to.Encode(leversBlob{leversVersion, l})
+	err := to.Encode(leversBlob{leversVersion, l, lost})
 	return text.Bytes(), err
 }
 
 // decodeLevers reads what encodeLevers wrote. Other text is damaged.
-func decodeLevers(key string, text []byte) (tenancy.Levers, error) {
-	var blob leversBlob
+func decodeLevers(key string, text []byte) (blob leversBlob, err error) {
 	if err := checkVersion(key, text, leversVersion); err != nil {
-		return tenancy.Levers{}, err
+		return leversBlob{}, err
 	}
 	if err := json.Unmarshal(text, &blob); err != nil {
-		return tenancy.Levers{}, &store.DamagedError{Key: key, Why: err.Error()}
+		return leversBlob{}, &store.DamagedError{Key: key, Why: err.Error()}
 	}
-	return blob.Levers, nil
+	return blob, nil
 }
 
 // checkVersion refuses what a newer program wrote: the next write would drop
@@ -76,25 +79,36 @@ func (b *leverBook) load(ctx context.Context) error {
 	if book.text != nil {
 		// A copy that cannot be read is one to be written.
 		text, _ := store.ReadOrSetAside(ctx, b.blobs, b.log, leversCopyKey)
-		b.take(book, bytes.Equal(text, book.text))
+		b.take(ctx, book, true, bytes.Equal(text, book.text))
 		return nil
 	}
 	former, err := b.read(ctx, leversCopyKey)
 	if err != nil {
 		return err
 	}
-	if b.lost = lostNote(book, former); b.lost != "" {
-		b.log.ErrorContext(ctx, b.lost)
+	return b.takeFormer(ctx, book, former)
+}
+
+// takeFormer goes on with the copy, or with a note of what is lost, in place of a
+// book that is not there. A note of old that the copy has still holds.
+func (b *leverBook) takeFormer(ctx context.Context, book, former keptLevers) (err error) {
+	note := lostNote(book, former)
+	if note == "" {
+		return nil
 	}
-	if former.text != nil {
-		b.take(former, false)
+	former.Lost = cmp.Or(former.Lost, note)
+	if former.text == nil {
+		if former.text, err = encodeLevers(former.Levers, former.Lost); err != nil {
+			return err
+		}
 	}
+	b.take(ctx, former, false, false)
 	return nil
 }
 
 // keptLevers is one of the two blobs, as it was found.
 type keptLevers struct {
-	held  tenancy.Levers
+	leversBlob
 	text  []byte // nil: there is none, or it was damaged
 	aside string // where it lies now, if it was damaged
 }
@@ -103,7 +117,7 @@ type keptLevers struct {
 func (b *leverBook) read(ctx context.Context, key string) (k keptLevers, err error) {
 	k.text, err = b.blobs.Get(ctx, key)
 	if err == nil {
-		k.held, err = decodeLevers(key, k.text)
+		k.leversBlob, err = decodeLevers(key, k.text)
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -140,15 +154,23 @@ func lostNote(book, former keptLevers) string {
 	return ""
 }
 
-// take goes on with what was read. What is not in both blobs is written again.
-func (b *leverBook) take(k keptLevers, both bool) {
+// take goes on with what was read. What is not in both blobs is written to those
+// that lack it.
+func (b *leverBook) take(ctx context.Context, k keptLevers, inBook, inBoth bool) {
+	if k.Lost != "" {
+		b.log.ErrorContext(ctx, k.Lost)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.held, b.text = k.held, k.text
-	if !both {
-		b.given++
-		b.wake()
+	b.held, b.text, b.lost = k.Levers, k.text, k.Lost
+	b.given++
+	if inBook {
+		b.kept = b.given
 	}
+	if inBoth {
+		b.copied = b.given
+	}
+	b.wake()
 }
 
 // notes says for status what a restart would lose, or the last one has lost.

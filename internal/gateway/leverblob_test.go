@@ -35,6 +35,8 @@ func TestLeverBookReads(t *testing.T) {
 		"both damaged":        {book: "{", copied: "{", note: "its copy was damaged (set aside as damaged/levers.copy-2); whoever was blocked or suspended is let in"},
 		"gone, damaged copy":  {copied: "{", note: "is lost: it is gone from the state folder, and its copy was damaged"},
 		"newer":               {book: `{"version":2,"suspended":7}`, copied: sound, err: `"levers" in the state folder has version 2, this program knows 1; start the newer gatehouse`},
+		"lost before":         {book: `{"version":1,"lost":"it is lost"}`, note: "it is lost"},
+		"lost, then damaged":  {book: "{", copied: `{"version":1,"lost":"it is lost"}`, note: "it is lost"},
 		"damaged, newer copy": {book: "{", copied: `{"version":2}`, err: "has version 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +68,7 @@ func TestLeverBookReads(t *testing.T) {
 // suspended is the blob of an order.
 func suspended(t *testing.T, tenant string) string {
 	t.Helper()
-	text, err := encodeLevers(tenancy.Levers{Suspended: map[string]tenancy.Order{tenant: {By: "uid 0"}}})
+	text, err := encodeLevers(tenancy.Levers{Suspended: map[string]tenancy.Order{tenant: {By: "uid 0"}}}, "")
 	must(t, err)
 	return string(text)
 }
@@ -103,6 +105,32 @@ func wantBoth(t *testing.T, b *leverBook, blobs store.Store) {
 			t.Errorf("%s is %q, %v, want %q", key, text, err, b.text)
 		}
 	}
+}
+
+// TestLeverBookLost: that orders are lost is told at every start until the next
+// order.
+func TestLeverBookLost(t *testing.T) {
+	t.Parallel()
+	blobs := store.NewMem()
+	must(t, blobs.Put(t.Context(), leversKey, []byte("{")))
+	must(t, blobs.Put(t.Context(), leversCopyKey, []byte("{")))
+	const note = "what operators had ordered is lost: it was damaged (set aside as damaged/levers-1), and its copy was damaged"
+	for range 3 {
+		var log transcript
+		b := newLeverBook(blobs, log.logger())
+		must(t, b.load(t.Context()))
+		wantLost(t, b, log.String(), note)
+		wantBoth(t, b, blobs)
+	}
+	b := newLeverBook(blobs, quiet())
+	must(t, b.load(t.Context()))
+	_, err := b.change(time.Now(), suspendAcme)
+	must(t, err)
+	wantBoth(t, b, blobs)
+	var log transcript
+	b = newLeverBook(blobs, log.logger())
+	must(t, b.load(t.Context()))
+	wantLost(t, b, log.String(), "")
 }
 
 // TestLeverBookSealed: a blob that the seal does not open is damage as well, and
@@ -161,7 +189,7 @@ func (u *badSector) Get(ctx context.Context, key string) ([]byte, error) {
 // TestLeversAreNotHTML: a reason takes the bytes that it has.
 func TestLeversAreNotHTML(t *testing.T) {
 	t.Parallel()
-	text, err := encodeLevers(tenancy.Levers{Suspended: map[string]tenancy.Order{"acme": {Why: "<&>"}}})
+	text, err := encodeLevers(tenancy.Levers{Suspended: map[string]tenancy.Order{"acme": {Why: "<&>"}}}, "")
 	must(t, err)
 	wantContains(t, string(text), `"<&>"`, `"version":1`)
 }

@@ -42,6 +42,7 @@ type leverBook struct {
 	trouble  error          // why that write did not work
 	troubled time.Time      // since when none does
 	wrote    chan struct{}  // closed when the write under way, or the next, has ended
+	uncopied bool           // whether the last try to have it twice failed
 	lost     string         // what of an earlier process's orders may be missing; until the next order
 }
 
@@ -65,7 +66,7 @@ func (b *leverBook) change(now time.Time, do func(*tenancy.Levers) error) (numbe
 	if err := do(&next); err != nil {
 		return 0, err
 	}
-	text, err := encodeLevers(next)
+	text, err := encodeLevers(next, "")
 	if err != nil {
 		return 0, err
 	}
@@ -155,27 +156,38 @@ func (b *leverBook) run(ctx context.Context) {
 }
 
 // write keeps what is ordered, twice, and reports whether that worked. The order
-// counts as kept by the first: the second is against damage.
+// counts as kept by the first: the second is against damage. What is kept is not
+// written again for want of the second, as it would count as lost if that failed.
 func (b *leverBook) write(ctx context.Context) bool {
 	b.mu.Lock()
-	text, number, behind := b.text, b.given, b.copied < b.given
+	text, number, kept, copied := b.text, b.given, b.kept, b.copied
 	b.mu.Unlock()
-	if !behind {
-		return true
+	if kept < number {
+		err := b.blobs.Put(ctx, leversKey, text)
+		b.wroteOne(number, err)
+		if err != nil {
+			return false
+		}
 	}
-	err := b.blobs.Put(ctx, leversKey, text)
-	b.wroteOne(number, err)
-	if err != nil {
-		return false
+	if copied < number {
+		err := b.blobs.Put(ctx, leversCopyKey, text)
+		b.wroteCopy(number, err)
+		return err == nil
 	}
-	if err := b.blobs.Put(ctx, leversCopyKey, text); err != nil {
-		b.log.Warn("the copy of what operators have ordered is not kept; tried again every 10 seconds", "err", err)
-		return false
-	}
+	return true
+}
+
+// wroteCopy notes how the second write of a change has ended, and logs once that
+// there is no copy.
+func (b *leverBook) wroteCopy(number uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.copied = number
-	return true
+	if err == nil {
+		b.copied = number
+	} else if !b.uncopied {
+		b.log.Warn("the copy of what operators have ordered is not kept; tried again every 10 seconds", "err", err)
+	}
+	b.uncopied = err != nil
 }
 
 // wroteOne notes how the write of a change has ended.

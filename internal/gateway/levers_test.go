@@ -66,6 +66,63 @@ func TestLeverBookKeeps(t *testing.T) {
 	})
 }
 
+// TestLeverBookWithoutCopy: what the book has is not called unkept because the
+// copy, and then everything, cannot be written.
+func TestLeverBookWithoutCopy(t *testing.T) {
+	t.Parallel()
+	sound := suspended(t, "acme")
+	full := errors.New("no space left on device")
+	for name, begin := range map[string]func(b *leverBook, blobs *noCopy){
+		"ordered": func(b *leverBook, blobs *noCopy) {
+			n, err := b.change(time.Now(), suspendAcme)
+			must(t, err)
+			b.write(t.Context())
+			must(t, b.wait(t.Context(), n))
+		},
+		"read": func(b *leverBook, blobs *noCopy) {
+			must(t, blobs.Put(t.Context(), leversKey, []byte(sound)))
+			must(t, b.load(t.Context()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			disk := &storetest.Failing{Store: store.NewMem()}
+			blobs := &noCopy{disk, full}
+			var log transcript
+			b := newLeverBook(blobs, log.logger())
+			begin(b, blobs)
+			disk.Fail(full)
+			for range 3 {
+				if b.write(t.Context()) {
+					t.Error("it is said to be kept twice")
+				}
+			}
+			if notes := b.notes(); len(notes) > 0 || strings.Contains(log.String(), "level=ERROR") {
+				t.Errorf("notes %q, log %s", notes, log.String())
+			}
+			if n := strings.Count(log.String(), "the copy of what operators have ordered is not kept"); n != 1 {
+				t.Errorf("logged %d times: %s", n, log.String())
+			}
+			disk.Fail(nil)
+			blobs.full = nil
+			wantBoth(t, b, disk)
+		})
+	}
+}
+
+// noCopy is a store that has room for all but the copy of orders.
+type noCopy struct {
+	store.Store
+	full error
+}
+
+func (n *noCopy) Put(ctx context.Context, key string, value []byte) error {
+	if key == leversCopyKey && n.full != nil {
+		return n.full
+	}
+	return n.Store.Put(ctx, key, value)
+}
+
 // TestLeverBookWaitsForItsOwn: an order is kept or not by its own write, whatever
 // became of the one before.
 func TestLeverBookWaitsForItsOwn(t *testing.T) {
