@@ -184,9 +184,7 @@ func (g *gateway) serve(ctx context.Context, first *loaded, d doors) error {
 	parts.Go(func() { _ = rotator.Run(background) }) // ends with its context alone
 	g.startSets(background, &parts)
 	g.apply(background, first)
-	if g.absent.Load() == nil {
-		g.copies.keepOnly(background, first.files)
-	}
+	g.forgetGone(background, first)
 	parts.Go(func() { g.copies.run(background) })
 	parts.Go(func() { g.levers.run(background) })
 	parts.Go(func() { g.canaries.run(background) })
