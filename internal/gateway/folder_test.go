@@ -140,7 +140,8 @@ func TestFolderThatCannotBeListed(t *testing.T) {
 		"[tfpa]*/*":     "",
 		"loop/*.yaml":   "loop cannot be read: too many levels of symbolic links",
 		"loop/acme":     "loop/acme cannot be read: too many levels of symbolic links",
-		"l*/*.yaml":     "loop cannot be read: too many levels of symbolic links",
+		"l*/*.yaml":     "",
+		"*/a.yaml":      "",
 		"away/a*.yaml":  "away cannot be read: path escapes from parent",
 		"away/acme.yml": "away/acme.yml cannot be read: path escapes from parent",
 	} {

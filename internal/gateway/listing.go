@@ -40,8 +40,8 @@ func (l listing) Stat(name string) (fs.FileInfo, error) {
 }
 
 // ReadDir implements fs.ReadDirFS. A pattern of folders has it called for
-// whatever lies where they do: links that lead out and folders that are closed to
-// this process are none of them, and a pipe must not be opened.
+// whatever lies where they do: links that lead out or to themselves and folders
+// that are closed to this process are none of them, and a pipe must not be opened.
 func (l listing) ReadDir(name string) ([]fs.DirEntry, error) {
 	info, err := l.f.Stat(name)
 	if err == nil && !info.IsDir() {
@@ -54,7 +54,7 @@ func (l listing) ReadDir(name string) ([]fs.DirEntry, error) {
 	l.f.mu.Lock()
 	defer l.f.mu.Unlock()
 	l.f.seen[path.Clean(name)] = true
-	if errors.As(err, new(syscall.Errno)) && !errors.Is(err, fs.ErrPermission) {
+	if errors.As(err, new(syscall.Errno)) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, syscall.ELOOP) {
 		l.f.miss(name, err)
 	}
 	return entries, err
