@@ -17,6 +17,13 @@ func targetFlags(cmd *cobra.Command) *target {
 	configVar(cmd, &t.config)
 	cmd.Flags().StringVar(&t.stateDir, "state-dir", "", "state folder of the running process (default: what the main file says, which is not read with this)")
 	_ = cmd.MarkFlagDirname("state-dir") // the flag exists
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		// A variable that is not set must not have another process obey.
+		if t.stateDir == "" && cmd.Flags().Changed("state-dir") {
+			return usagef("--state-dir is empty; expected a folder, such as /var/lib/gatehouse")
+		}
+		return nil
+	}
 	return t
 }
 
