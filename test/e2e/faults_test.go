@@ -312,7 +312,7 @@ func TestRetriesUsedUp(t *testing.T) {
 		m.meet(t, c, "GET", backendFault{"close", 502, "backend_protocol", false, 0, atOnce})
 	}
 	status := w.gatehouse(t, "status").stdout
-	if want := "retries is 10% of requests, now 3 in the last 10s, of 3"; !strings.Contains(status, want) {
+	if want := "retries: 10% of requests; now 3 in the last 10s, of 3"; !strings.Contains(status, want) {
 		t.Errorf("status does not say %q:\n%s", want, status)
 	}
 	if n := strings.Count(p.log.String(), "a tenant's retries are used up"); n != 1 {
