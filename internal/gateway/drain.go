@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -95,14 +97,45 @@ func drainable(t *tenancy.Tenant) (addresses []string) {
 }
 
 // nearestBackend is the address that was probably meant: the only one of that
-// host, or one that is spelt nearly so.
+// host or port, the name that leads to the address on that port, or one that is
+// spelt nearly so.
 func nearestBackend(backend string, addresses []string) string {
 	for _, a := range addresses {
 		if strings.HasPrefix(a, backend+":") {
 			return a
 		}
 	}
+	host, port, err := net.SplitHostPort(backend)
+	if err != nil {
+		host, port = "", backend
+	}
+	if host == "" || isAddress(host) {
+		if a := onlyOfPort(port, addresses, host != ""); a != "" {
+			return a
+		}
+	}
 	return conf.Nearest(backend, addresses)
+}
+
+// onlyOfPort is the address that alone has the port, of those written by name if
+// named; "" where there is none, or more than one.
+func onlyOfPort(port string, addresses []string, named bool) (only string) {
+	for _, a := range addresses {
+		host, p, err := net.SplitHostPort(a)
+		if err != nil || p != port || named && isAddress(host) || a == only {
+			continue
+		}
+		if only != "" {
+			return ""
+		}
+		only = a
+	}
+	return only
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // drainNotes says which routes of a tenant a drain of a backend has left with
