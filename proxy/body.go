@@ -61,7 +61,7 @@ func (t *trip) clientFailed(err error) {
 	var malformed *http1.Error
 	switch {
 	case reason == tenancy.ClientGone:
-		t.gone()
+		t.ex.gone()
 	case errors.As(err, &malformed):
 		ex.detail = malformed.Text
 		ex.s.refuse(ex, malformed.Status, reason)

@@ -129,18 +129,11 @@ var errNoService = errors.New("no address of the service takes requests")
 // was asked. It reports whether that is so.
 func (a *asking) over() bool {
 	ex := a.ex
-	switch {
-	case ex.overdue():
+	if ex.overdue() {
 		ex.s.refuseOverdue(ex)
-	case ex.watch.cut():
-		ex.s.refuseCut(ex)
-	case ex.watch.aborted():
-		ex.reason, ex.status = tenancy.ClientGone, tenancy.ClientGone.Status()
-		ex.down.abort()
-	default:
-		return false
+		return true
 	}
-	return true
+	return ex.s.endedEarly(ex)
 }
 
 // try asks one address: on an idle connection first, on a fresh one when there is

@@ -134,21 +134,7 @@ func (s *Server) queue(ex *exchange, ticket ticket) (inside, over bool) {
 	w.waiting(false)
 	w.detach()
 	ex.queued += time.Since(began)
-	return inside, s.leftQueue(ex)
-}
-
-// leftQueue reports whether the exchange has ended while it waited in a queue.
-func (s *Server) leftQueue(ex *exchange) bool {
-	switch w := ex.watch; {
-	case w.cut():
-		s.refuseCut(ex)
-		return true
-	case w.aborted():
-		ex.reason, ex.status = tenancy.ClientGone, tenancy.ClientGone.Status()
-		ex.down.abort()
-		return true
-	}
-	return false
+	return inside, s.endedEarly(ex)
 }
 
 // ticket is a place in a queue.

@@ -140,7 +140,7 @@ func (t *trip) try(m *pool.Member) outcome {
 	}
 	c := t.dial(m)
 	if c == nil {
-		if t.ended() {
+		if t.ex.s.endedEarly(t.ex) {
 			return settled
 		}
 		return repeat
@@ -253,7 +253,7 @@ func (t *trip) lost(err error) outcome {
 	malformed, isMalformed := err.(*http1.Error)
 	ex.tried(t.lostEnd(err, late), 0, time.Now())
 	switch {
-	case t.ended():
+	case ex.s.endedEarly(ex):
 	case t.up != nil && t.up.clientErr != nil:
 		t.clientFailed(t.up.clientErr)
 	case err == errNoMemory:
@@ -274,20 +274,6 @@ func (t *trip) lost(err error) outcome {
 		t.refuse(tenancy.BackendProtocol)
 	}
 	return settled
-}
-
-// ended ends an exchange that was cut, or whose client has left, while a backend
-// was waited for. It reports whether that is so.
-func (t *trip) ended() bool {
-	switch w := t.ex.watch; {
-	case w.cut():
-		t.ex.s.refuseCut(t.ex)
-	case w.aborted():
-		t.gone()
-	default:
-		return false
-	}
-	return true
 }
 
 // cutOff reports that the backend has ended the connection before it said a
@@ -341,11 +327,24 @@ func (t *trip) release(keep bool) {
 func (t *trip) refuse(r tenancy.Reason) { t.ex.s.refuse(t.ex, r.Status(), r) }
 
 // gone ends an exchange whose client has left.
-func (t *trip) gone() {
-	ex := t.ex
+func (ex *exchange) gone() {
 	ex.reason = tenancy.ClientGone
 	if ex.status == 0 {
 		ex.status = tenancy.ClientGone.Status()
 	}
 	ex.down.abort()
+}
+
+// endedEarly ends an exchange that was cut, or whose client has left, while it
+// waited for somebody else. It reports whether that is so.
+func (s *Server) endedEarly(ex *exchange) bool {
+	switch w := ex.watch; {
+	case w.cut():
+		s.refuseCut(ex)
+	case w.aborted():
+		ex.gone()
+	default:
+		return false
+	}
+	return true
 }

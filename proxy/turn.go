@@ -116,7 +116,7 @@ func (s *Server) takeTurn(ex *exchange) bool {
 		var waited time.Duration
 		given, waited = s.processors.await(ex.watch, tenant, weight)
 		ex.queued += waited
-		if s.leftQueue(ex) {
+		if s.endedEarly(ex) {
 			return false
 		}
 	}

@@ -144,9 +144,10 @@ func healthList(l *loaded) *ipallow.List { return l.admission.health }
 func adminList(l *loaded) *ipallow.List  { return l.admission.admin }
 
 // admits returns a test by the list of the tree in use at the time it is asked,
-// and by what is blocked then, in the files or by command, which beats it. Where a reload took the list away, together with its door perhaps, the one of
-// the start holds on: the socket stays open until the restart, and must not
-// admit everybody meanwhile.
+// and by what is blocked then, in the files or by command, which beats it. Where a
+// reload took the list away, together with its door perhaps, the one of the start
+// holds on: the socket stays open until the restart, and must not admit everybody
+// meanwhile.
 func (g *gateway) admits(first *loaded, list func(*loaded) *ipallow.List) func(netip.Addr) bool {
 	atStart := list(first)
 	return func(a netip.Addr) bool {
